@@ -1,0 +1,2 @@
+//! The program `ropewalk`.
+fn main() {}

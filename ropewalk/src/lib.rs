@@ -1,0 +1,9 @@
+//! Ropewalk.
+pub mod addr;
+pub mod clock;
+pub mod error;
+pub mod limits;
+pub mod protocol;
+pub use addr::Addr;
+pub use error::{Error, Result};
+pub use protocol::{Factory, Handle, Protocol, Reason, Transport};

@@ -1,0 +1,168 @@
+//! Every bound and every default, in one place, each with its unit, what it costs when
+//! it is full, and what happens at it.
+//! Never: holds behaviour; a bound that is not here does not exist.
+
+use std::time::Duration;
+
+/// Above this many unsent bytes a connection tells its protocol to pause writing.
+/// Cost when full: as many bytes of heap a connection. At it: `Flow::Full`, then
+/// `pause_writing`.
+pub const WATER_HIGH_BYTES: usize = 64 * 1024;
+/// At or below this many unsent bytes a paused writer is told to go on.
+pub const WATER_LOW_BYTES: usize = 16 * 1024;
+/// The hard limit is this many times the high mark (1 MiB by default). A write begun
+/// below it is taken whole; one begun at or past it ends the connection with `Overrun`.
+pub const HARD_LIMIT_TIMES_HIGH: usize = 16;
+
+/// Input that may wait for a paused protocol or layer, in bytes a connection. At it:
+/// the driver is told to stop reading, and the rest waits in the kernel.
+pub const HELD_BYTES: usize = 256 * 1024;
+/// Layers between the wire and a protocol. At it: the connection ends with `Failed`.
+pub const LAYERS: usize = 16;
+/// Named timers of one protocol or layer armed at a time. At it: the connection ends
+/// with `Failed`, since a protocol that arms them without end is broken.
+pub const TIMERS_PER_CONNECTION: usize = 256;
+
+/// From the accept (or connect) until the topmost layer says that it is ready, and so
+/// `connection_made`. At it: `Deadline(Start)`.
+pub const START: Duration = Duration::from_secs(10);
+/// The handshake of a layer that negotiates (TLS). At it: `Deadline(Handshake)`.
+pub const HANDSHAKE: Duration = Duration::from_secs(10);
+/// A PROXY header that does not come whole. At it: `Deadline(ProxyHeader)`.
+pub const PROXY_HEADER: Duration = Duration::from_secs(3);
+/// Unsent bytes of which the kernel takes none. At it: `Deadline(WriteStall)`.
+pub const WRITE_STALL: Duration = Duration::from_secs(60);
+/// The same after `close` or `shutdown_write`; each byte taken starts it anew. At it:
+/// `Deadline(Flush)`.
+pub const FLUSH: Duration = Duration::from_secs(5);
+/// A lingering close waits so long for the peer's end of input. At it:
+/// `Deadline(Linger)`.
+pub const LINGER: Duration = Duration::from_secs(2);
+/// A lingering close discards so many bytes of input. At it: it ends, as `Closed`.
+pub const LINGER_BYTES: usize = 64 * 1024;
+/// A connection that was reset while its reading was paused waits so long for the
+/// protocol to resume and take what had arrived. At it: it is lost all the same, with
+/// the count of what was not delivered.
+pub const RESET_HELD: Duration = Duration::from_secs(60);
+
+/// A whole attempt to connect: names, every address, each handshake of the kernel. At
+/// it: `failed(Deadline(Connect))`.
+pub const CONNECT: Duration = Duration::from_secs(10);
+/// A name being resolved. At it: `failed(Deadline(Connect))`; a late answer is dropped.
+pub const RESOLVE: Duration = Duration::from_secs(5);
+/// Threads that resolve names.
+pub const RESOLVER_THREADS: usize = 4;
+/// Names that wait for one of them. At it: the attempt fails at once with `Failed`.
+pub const RESOLVER_WAITING: usize = 256;
+
+/// How long a stop waits for connections to end in order. At it: the rest is cut with
+/// `Stopped`, and counted in the report.
+pub const DRAIN_GRACE: Duration = Duration::from_secs(10);
+/// While draining, connections are told one after another, at most so far apart (and at
+/// most half the grace in all), so that ten thousand clients do not come back at once.
+pub const DRAIN_SPREAD: Duration = Duration::from_millis(1);
+
+/// Bytes read from one connection in one turn. At it: it goes on the ready list.
+pub const TURN_READ_BYTES: usize = 256 * 1024;
+/// Connections accepted from one listener in one turn. At it: it goes on the ready list.
+pub const TURN_ACCEPTS: usize = 128;
+/// Timers fired in one turn. At it: the rest fires in the next, after I/O.
+pub const TURN_TIMERS: usize = 1024;
+/// Requests taken from other threads (and from this one's callbacks) in one turn.
+pub const TURN_MAIL: usize = 1024;
+/// I/O events taken from the kernel in one turn. Cost: 16 B each.
+pub const TURN_EVENTS: usize = 1024;
+
+/// Requests that one connection's handles may have waiting. At it: `HandleError::Full`,
+/// and nothing of the request was taken.
+pub const MAIL_ITEMS: usize = 1024;
+/// Bytes in them. One item is taken whatever its size while less than this is waiting.
+pub const MAIL_BYTES: usize = 1024 * 1024;
+/// Requests that `Remote`s may have waiting. At it: `HandleError::Full`.
+pub const REMOTE_ITEMS: usize = 1024;
+
+/// Connections that the kernel keeps for us until we accept them.
+pub const BACKLOG: i32 = 4096;
+/// After running out of descriptors, accepting pauses for this long, doubling up to
+/// [`ACCEPT_PAUSE_MAX`] while it lasts.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// See [`ACCEPT_PAUSE`].
+pub const ACCEPT_PAUSE_MAX: Duration = Duration::from_secs(1);
+/// How often port 0 is tried anew when the port that the kernel gave for IPv4 is taken
+/// on IPv6.
+pub const PORT_ZERO_TRIES: usize = 16;
+
+/// The loop's one read buffer, in bytes. More than 64 KiB, so that a 64 KiB message
+/// ends in a short read and costs no second call.
+pub const READ_BUFFER_BYTES: usize = 68 * 1024;
+/// Empty output buffers kept for the next writer. Cost when full: 64 × 16 KiB.
+pub const SPARE_BUFFERS: usize = 64;
+/// A buffer that grew past this is freed, not kept.
+pub const SPARE_BUFFER_BYTES: usize = 16 * 1024;
+
+const _: () = assert!(WATER_LOW_BYTES < WATER_HIGH_BYTES);
+const _: () = assert!(READ_BUFFER_BYTES > 64 * 1024 && READ_BUFFER_BYTES <= TURN_READ_BYTES);
+const _: () = assert!(LAYERS < 32, "a pause is one bit of a u32 for each level");
+const _: () = assert!(LINGER_BYTES <= HELD_BYTES);
+
+/// The defaults that a whole reactor, server or simulation may set otherwise.
+///
+/// ```
+/// use ropewalk::limits::Limits;
+/// let limits = Limits { water_high_bytes: 1024, water_low_bytes: 256, ..Limits::default() };
+/// assert_eq!(limits.hard_limit_bytes(), 16 * 1024);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// See [`WATER_HIGH_BYTES`].
+    pub water_high_bytes: usize,
+    /// See [`WATER_LOW_BYTES`].
+    pub water_low_bytes: usize,
+    /// See [`START`].
+    pub start: Duration,
+    /// See [`HANDSHAKE`].
+    pub handshake: Duration,
+    /// See [`WRITE_STALL`].
+    pub write_stall: Duration,
+    /// See [`FLUSH`].
+    pub flush: Duration,
+    /// See [`LINGER`].
+    pub linger: Duration,
+    /// See [`RESET_HELD`].
+    pub reset_held: Duration,
+    /// No byte either way for so long ends a connection with `Deadline(Idle)`. Off
+    /// (`None`) by default: an idle peer is not a fault unless the protocol says so.
+    pub idle: Option<Duration>,
+    /// See [`CONNECT`].
+    pub connect: Duration,
+    /// See [`RESOLVE`].
+    pub resolve: Duration,
+    /// See [`DRAIN_GRACE`].
+    pub drain_grace: Duration,
+}
+
+impl Limits {
+    /// The hard limit that belongs to the high mark.
+    pub fn hard_limit_bytes(&self) -> usize {
+        self.water_high_bytes.saturating_mul(HARD_LIMIT_TIMES_HIGH)
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            water_high_bytes: WATER_HIGH_BYTES,
+            water_low_bytes: WATER_LOW_BYTES,
+            start: START,
+            handshake: HANDSHAKE,
+            write_stall: WRITE_STALL,
+            flush: FLUSH,
+            linger: LINGER,
+            reset_held: RESET_HELD,
+            idle: None,
+            connect: CONNECT,
+            resolve: RESOLVE,
+            drain_grace: DRAIN_GRACE,
+        }
+    }
+}

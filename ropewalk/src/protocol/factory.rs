@@ -1,0 +1,588 @@
+//! Who builds protocols: factories for servers and for clients, and what they are told.
+//! Owns: `Factory`, `ClientFactory`, their closures and combinators, `Net` by which a
+//! callback connects and listens, and the handles it gets back.
+//! Never: keeps a table of connections or does I/O.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use super::{Layer, Layers, Protocol, Reason};
+use crate::addr::{Addr, ListenAt, Site, Target};
+use crate::clock::Time;
+use crate::error::Result;
+
+/// Builds a protocol for each connection that a listener accepts.
+///
+/// A closure that returns a protocol is a factory: `|| Echo`. [`from_fn`] makes one that
+/// sees the peer and may refuse.
+#[doc(alias = "buildProtocol")]
+pub trait Factory {
+    /// What it builds.
+    type Protocol: Protocol + 'static;
+
+    /// Builds a protocol, once every layer is ready; `None` refuses the connection.
+    fn build(&mut self, peer: &Addr) -> Option<Self::Protocol>;
+
+    /// Puts layers between wire and protocol, from the wire up.
+    fn stack(&mut self, layers: &mut Layers) {
+        let _ = layers;
+    }
+
+    /// A connection ended before its protocol was built.
+    fn failed(&mut self, net: &dyn Net, why: &Reason) {
+        let _ = (net, why);
+    }
+
+    /// Wraps each protocol: the way of typed adapters such as framers.
+    fn map<G, Q>(self, wrap: G) -> Map<Self, G>
+    where
+        Self: Sized,
+        G: FnMut(Self::Protocol) -> Q,
+        Q: Protocol + 'static,
+    {
+        Map { inner: self, wrap }
+    }
+
+    /// Puts a layer below those that are there, nearer to the wire: written bytes meet
+    /// them in the order in which they were added.
+    fn layer<G, L>(self, make: G) -> WithLayer<Self, G>
+    where
+        Self: Sized,
+        G: FnMut() -> L,
+        L: Layer,
+    {
+        WithLayer { inner: self, make }
+    }
+}
+
+impl<F, P> Factory for F
+where
+    F: FnMut() -> P,
+    P: Protocol + 'static,
+{
+    type Protocol = P;
+    fn build(&mut self, _: &Addr) -> Option<P> {
+        Some(self())
+    }
+}
+
+/// A factory from a closure that sees the peer, and refuses by `None`.
+///
+/// ```
+/// use ropewalk::protocol::{Factory, from_fn};
+/// # struct Echo;
+/// # impl ropewalk::Protocol for Echo {
+/// #     fn data_received(&mut self, t: &mut dyn ropewalk::Transport, d: &[u8]) { t.write(d); }
+/// # }
+/// let mut friends = from_fn(|peer| (peer.host() == "127.0.0.1").then_some(Echo));
+/// let peer: std::net::SocketAddr = "10.0.0.1:5".parse().unwrap();
+/// assert!(friends.build(&peer.into()).is_none());
+/// ```
+pub fn from_fn<F, P>(build: F) -> FromFn<F>
+where
+    F: FnMut(&Addr) -> Option<P>,
+    P: Protocol + 'static,
+{
+    FromFn(build)
+}
+
+/// See [`from_fn`].
+#[derive(Debug, Clone)]
+pub struct FromFn<F>(F);
+
+impl<F, P> Factory for FromFn<F>
+where
+    F: FnMut(&Addr) -> Option<P>,
+    P: Protocol + 'static,
+{
+    type Protocol = P;
+    fn build(&mut self, peer: &Addr) -> Option<P> {
+        (self.0)(peer)
+    }
+}
+
+/// See [`Factory::map`].
+#[derive(Debug, Clone)]
+pub struct Map<F, G> {
+    inner: F,
+    wrap: G,
+}
+
+impl<F, G, Q> Factory for Map<F, G>
+where
+    F: Factory,
+    G: FnMut(F::Protocol) -> Q,
+    Q: Protocol + 'static,
+{
+    type Protocol = Q;
+    fn build(&mut self, peer: &Addr) -> Option<Q> {
+        self.inner.build(peer).map(&mut self.wrap)
+    }
+    fn stack(&mut self, layers: &mut Layers) {
+        self.inner.stack(layers);
+    }
+    fn failed(&mut self, net: &dyn Net, why: &Reason) {
+        self.inner.failed(net, why);
+    }
+}
+
+/// See [`Factory::layer`].
+#[derive(Debug, Clone)]
+pub struct WithLayer<F, G> {
+    inner: F,
+    make: G,
+}
+
+impl<F, G, L> Factory for WithLayer<F, G>
+where
+    F: Factory,
+    G: FnMut() -> L,
+    L: Layer,
+{
+    type Protocol = F::Protocol;
+    fn build(&mut self, peer: &Addr) -> Option<F::Protocol> {
+        self.inner.build(peer)
+    }
+    fn stack(&mut self, layers: &mut Layers) {
+        layers.push((self.make)());
+        self.inner.stack(layers);
+    }
+    fn failed(&mut self, net: &dyn Net, why: &Reason) {
+        self.inner.failed(net, why);
+    }
+}
+
+/// One factory for many threads. `build` runs in the connection's own thread, under the
+/// lock; the protocol itself never crosses a thread.
+#[derive(Debug)]
+pub struct Shared<F>(Arc<Mutex<F>>);
+
+impl<F> Shared<F> {
+    /// Shares a factory.
+    pub fn new(factory: F) -> Shared<F> {
+        Shared(Arc::new(Mutex::new(factory)))
+    }
+
+    fn with<R>(&self, f: impl FnOnce(&mut F) -> R) -> R {
+        // A factory that panicked in one thread is still the others' factory.
+        f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl<F> Clone for Shared<F> {
+    fn clone(&self) -> Shared<F> {
+        Shared(self.0.clone())
+    }
+}
+
+impl<F: Factory> Factory for Shared<F> {
+    type Protocol = F::Protocol;
+    fn build(&mut self, peer: &Addr) -> Option<F::Protocol> {
+        self.with(|factory| factory.build(peer))
+    }
+    fn stack(&mut self, layers: &mut Layers) {
+        self.with(|factory| factory.stack(layers));
+    }
+    fn failed(&mut self, net: &dyn Net, why: &Reason) {
+        self.with(|factory| factory.failed(net, why));
+    }
+}
+
+/// Builds the protocol of a connection that we open, and hears how it went: `started`
+/// once, then exactly one of `failed` and `lost`; again for each `connector.connect()`.
+///
+/// Every [`Factory`] is one that does not care how it went; [`client`] adds closures.
+pub trait ClientFactory {
+    /// What it builds.
+    type Protocol: Protocol + 'static;
+
+    /// An attempt begins.
+    #[doc(alias = "startedConnecting")]
+    fn started(&mut self, connector: &Connector) {
+        let _ = connector;
+    }
+
+    /// Builds the protocol, once every layer is ready; `None` refuses the connection.
+    fn build(&mut self, peer: &Addr) -> Option<Self::Protocol>;
+
+    /// Puts layers between wire and protocol, from the wire up.
+    fn stack(&mut self, layers: &mut Layers) {
+        let _ = layers;
+    }
+
+    /// The attempt ended before its protocol was built.
+    #[doc(alias = "clientConnectionFailed")]
+    fn failed(&mut self, connector: &Connector, net: &dyn Net, why: &Reason) {
+        let _ = (connector, net, why);
+    }
+
+    /// The connection is over; its protocol has heard.
+    #[doc(alias = "clientConnectionLost")]
+    fn lost(&mut self, connector: &Connector, net: &dyn Net, why: &Reason) {
+        let _ = (connector, net, why);
+    }
+}
+
+impl<F: Factory> ClientFactory for F {
+    type Protocol = F::Protocol;
+    fn build(&mut self, peer: &Addr) -> Option<F::Protocol> {
+        Factory::build(self, peer)
+    }
+    fn stack(&mut self, layers: &mut Layers) {
+        Factory::stack(self, layers);
+    }
+    fn failed(&mut self, _: &Connector, net: &dyn Net, why: &Reason) {
+        Factory::failed(self, net, why);
+    }
+}
+
+/// A client factory from any factory: add what to do when it ends.
+///
+/// ```
+/// # struct Echo;
+/// # impl ropewalk::Protocol for Echo {
+/// #     fn data_received(&mut self, t: &mut dyn ropewalk::Transport, d: &[u8]) { t.write(d); }
+/// # }
+/// use ropewalk::protocol::client;
+/// // As in the notes: one closure for "failed" and for "lost".
+/// let factory = client(|| Echo).on_end(|_connector, net, _why| net.stop());
+/// ```
+pub fn client<F: Factory>(factory: F) -> Client<F> {
+    Client { factory, started: None, failed: None, lost: None, end: None }
+}
+
+type Told = Box<dyn FnMut(&Connector, &dyn Net, &Reason)>;
+
+/// See [`client`].
+pub struct Client<F> {
+    factory: F,
+    started: Option<Box<dyn FnMut(&Connector)>>,
+    failed: Option<Told>,
+    lost: Option<Told>,
+    end: Option<Told>,
+}
+
+impl<F: Factory> Client<F> {
+    /// Called when an attempt begins.
+    #[must_use]
+    pub fn on_started(mut self, f: impl FnMut(&Connector) + 'static) -> Client<F> {
+        self.started = Some(Box::new(f));
+        self
+    }
+
+    /// Called when an attempt failed.
+    #[must_use]
+    pub fn on_failed(mut self, f: impl FnMut(&Connector, &dyn Net, &Reason) + 'static) -> Client<F> {
+        self.failed = Some(Box::new(f));
+        self
+    }
+
+    /// Called when an established connection is over.
+    #[must_use]
+    pub fn on_lost(mut self, f: impl FnMut(&Connector, &dyn Net, &Reason) + 'static) -> Client<F> {
+        self.lost = Some(Box::new(f));
+        self
+    }
+
+    /// Called in either case, after the one above.
+    #[must_use]
+    pub fn on_end(mut self, f: impl FnMut(&Connector, &dyn Net, &Reason) + 'static) -> Client<F> {
+        self.end = Some(Box::new(f));
+        self
+    }
+}
+
+impl<F: Factory> ClientFactory for Client<F> {
+    type Protocol = F::Protocol;
+    fn started(&mut self, connector: &Connector) {
+        if let Some(started) = &mut self.started {
+            started(connector);
+        }
+    }
+    fn build(&mut self, peer: &Addr) -> Option<F::Protocol> {
+        self.factory.build(peer)
+    }
+    fn stack(&mut self, layers: &mut Layers) {
+        self.factory.stack(layers);
+    }
+    fn failed(&mut self, connector: &Connector, net: &dyn Net, why: &Reason) {
+        self.factory.failed(net, why);
+        for told in [&mut self.failed, &mut self.end].into_iter().flatten() {
+            told(connector, net, why);
+        }
+    }
+    fn lost(&mut self, connector: &Connector, net: &dyn Net, why: &Reason) {
+        for told in [&mut self.lost, &mut self.end].into_iter().flatten() {
+            told(connector, net, why);
+        }
+    }
+}
+
+impl<F> fmt::Debug for Client<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Client")
+    }
+}
+
+/// A [`Factory`] behind a pointer, for [`Net::listen`]. Every factory is one.
+pub trait DynFactory {
+    /// As [`Factory::build`].
+    fn build_boxed(&mut self, peer: &Addr) -> Option<Box<dyn Protocol>>;
+    /// As [`Factory::stack`].
+    fn stack_dyn(&mut self, layers: &mut Layers);
+    /// As [`Factory::failed`].
+    fn failed_dyn(&mut self, net: &dyn Net, why: &Reason);
+}
+
+impl<F: Factory> DynFactory for F {
+    fn build_boxed(&mut self, peer: &Addr) -> Option<Box<dyn Protocol>> {
+        self.build(peer).map(|protocol| Box::new(protocol) as Box<dyn Protocol>)
+    }
+    fn stack_dyn(&mut self, layers: &mut Layers) {
+        self.stack(layers);
+    }
+    fn failed_dyn(&mut self, net: &dyn Net, why: &Reason) {
+        self.failed(net, why);
+    }
+}
+
+impl Factory for Box<dyn DynFactory> {
+    type Protocol = Box<dyn Protocol>;
+    fn build(&mut self, peer: &Addr) -> Option<Box<dyn Protocol>> {
+        (**self).build_boxed(peer)
+    }
+    fn stack(&mut self, layers: &mut Layers) {
+        (**self).stack_dyn(layers);
+    }
+    fn failed(&mut self, net: &dyn Net, why: &Reason) {
+        (**self).failed_dyn(net, why);
+    }
+}
+
+/// A [`ClientFactory`] behind a pointer, for [`Net::connect`]. Every one is one.
+pub trait DynClientFactory {
+    /// As [`ClientFactory::started`].
+    fn started_dyn(&mut self, connector: &Connector);
+    /// As [`ClientFactory::build`].
+    fn build_boxed(&mut self, peer: &Addr) -> Option<Box<dyn Protocol>>;
+    /// As [`ClientFactory::stack`].
+    fn stack_dyn(&mut self, layers: &mut Layers);
+    /// As [`ClientFactory::failed`].
+    fn failed_dyn(&mut self, connector: &Connector, net: &dyn Net, why: &Reason);
+    /// As [`ClientFactory::lost`].
+    fn lost_dyn(&mut self, connector: &Connector, net: &dyn Net, why: &Reason);
+}
+
+impl<F: ClientFactory> DynClientFactory for F {
+    fn started_dyn(&mut self, connector: &Connector) {
+        self.started(connector);
+    }
+    fn build_boxed(&mut self, peer: &Addr) -> Option<Box<dyn Protocol>> {
+        self.build(peer).map(|protocol| Box::new(protocol) as Box<dyn Protocol>)
+    }
+    fn stack_dyn(&mut self, layers: &mut Layers) {
+        self.stack(layers);
+    }
+    fn failed_dyn(&mut self, connector: &Connector, net: &dyn Net, why: &Reason) {
+        self.failed(connector, net, why);
+    }
+    fn lost_dyn(&mut self, connector: &Connector, net: &dyn Net, why: &Reason) {
+        self.lost(connector, net, why);
+    }
+}
+
+impl ClientFactory for Box<dyn DynClientFactory> {
+    type Protocol = Box<dyn Protocol>;
+    fn started(&mut self, connector: &Connector) {
+        (**self).started_dyn(connector);
+    }
+    fn build(&mut self, peer: &Addr) -> Option<Box<dyn Protocol>> {
+        (**self).build_boxed(peer)
+    }
+    fn stack(&mut self, layers: &mut Layers) {
+        (**self).stack_dyn(layers);
+    }
+    fn failed(&mut self, connector: &Connector, net: &dyn Net, why: &Reason) {
+        (**self).failed_dyn(connector, net, why);
+    }
+    fn lost(&mut self, connector: &Connector, net: &dyn Net, why: &Reason) {
+        (**self).lost_dyn(connector, net, why);
+    }
+}
+
+/// What a callback may start: the reactor's (or the thread's, or the simulation's)
+/// network. Nothing here blocks, and nothing calls back before the callback has
+/// returned.
+pub trait Net {
+    /// The engine's monotonic time.
+    fn now(&self) -> Time;
+    /// The time on the wall.
+    fn wall_time(&self) -> SystemTime;
+    /// Begins to connect; the factory hears how it goes.
+    fn connect(&self, to: Target, factory: Box<dyn DynClientFactory>) -> Connector;
+    /// Listens.
+    ///
+    /// # Errors
+    /// The address cannot be bound; nothing is left half bound.
+    fn listen(&self, at: Site, factory: Box<dyn DynFactory>) -> Result<Listener>;
+    /// Runs `f` on the loop, once, after at least `after`.
+    fn call_later(&self, after: Duration, f: Box<dyn FnOnce(&dyn Net)>) -> TimerHandle;
+    /// Stops the reactor in order: see [`Reactor::stop`](crate::Reactor::stop).
+    fn stop(&self);
+}
+
+impl dyn Net + '_ {
+    /// Connects over TCP, by name or address.
+    #[doc(alias = "connectTCP")]
+    pub fn connect_tcp<F: ClientFactory + 'static>(&self, host: &str, port: u16, f: F) -> Connector {
+        self.connect(Target::tcp(host, port), Box::new(f))
+    }
+
+    /// Connects to a Unix stream socket.
+    #[doc(alias = "connectUNIX")]
+    pub fn connect_unix<F: ClientFactory + 'static>(
+        &self,
+        path: impl Into<PathBuf>,
+        f: F,
+    ) -> Connector {
+        self.connect(Target::Addr(path.into().into()), Box::new(f))
+    }
+
+    /// Listens on TCP.
+    ///
+    /// # Errors
+    /// As [`Net::listen`].
+    #[doc(alias = "listenTCP")]
+    pub fn listen_tcp<F: Factory + 'static>(&self, at: impl Into<ListenAt>, f: F) -> Result<Listener> {
+        self.listen(Site::Tcp(at.into()), Box::new(f))
+    }
+}
+
+/// An attempt to connect, and the connection it led to.
+#[derive(Clone)]
+pub struct Connector(Rc<dyn Reconnect>);
+
+/// What an engine gives a [`Connector`].
+pub trait Reconnect {
+    /// See [`Connector::connect`].
+    fn connect(&self);
+    /// See [`Connector::stop`].
+    fn stop(&self);
+    /// See [`Connector::target`].
+    fn target(&self) -> &Target;
+}
+
+impl Connector {
+    pub(crate) fn new(inner: Rc<dyn Reconnect>) -> Connector {
+        Connector(inner)
+    }
+
+    /// Connects again, to the same place; the factory hears `started` anew. While an
+    /// attempt or its connection lives, it does nothing.
+    pub fn connect(&self) {
+        self.0.connect();
+    }
+
+    /// Ends the attempt (`failed` with `Aborted`), or closes the connection it led to.
+    #[doc(alias = "stopConnecting")]
+    #[doc(alias = "disconnect")]
+    pub fn stop(&self) {
+        self.0.stop();
+    }
+
+    /// Where it connects to, as it was asked for.
+    #[doc(alias = "getDestination")]
+    pub fn target(&self) -> &Target {
+        self.0.target()
+    }
+}
+
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Connector({})", self.target())
+    }
+}
+
+/// What listens. Dropping it changes nothing: `stop` stops.
+#[derive(Clone)]
+#[must_use = "the addresses are in it; `let _ =` if they do not matter"]
+pub struct Listener {
+    addrs: Vec<Addr>,
+    inner: Rc<dyn StopListening>,
+}
+
+/// What an engine gives a [`Listener`].
+pub trait StopListening {
+    /// See [`Listener::stop`].
+    fn stop(&self);
+}
+
+impl Listener {
+    pub(crate) fn new(addrs: Vec<Addr>, inner: Rc<dyn StopListening>) -> Listener {
+        Listener { addrs, inner }
+    }
+
+    /// The addresses bound, with the port that the system chose.
+    #[doc(alias = "getHost")]
+    pub fn addrs(&self) -> &[Addr] {
+        &self.addrs
+    }
+
+    /// Listens no more; connections live on. What the kernel had queued is accepted
+    /// first. Again, it does nothing.
+    #[doc(alias = "stopListening")]
+    pub fn stop(&self) {
+        self.inner.stop();
+    }
+}
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Listener").field(&self.addrs).finish()
+    }
+}
+
+/// A call that was set for later. Dropping it changes nothing.
+#[derive(Clone)]
+pub struct TimerHandle(Rc<dyn Postpone>);
+
+/// What an engine gives a [`TimerHandle`].
+pub trait Postpone {
+    /// See [`TimerHandle::cancel`].
+    fn cancel(&self) -> bool;
+    /// See [`TimerHandle::reset`].
+    fn reset(&self, after: Duration) -> bool;
+    /// See [`TimerHandle::is_pending`].
+    fn is_pending(&self) -> bool;
+}
+
+impl TimerHandle {
+    pub(crate) fn new(inner: Rc<dyn Postpone>) -> TimerHandle {
+        TimerHandle(inner)
+    }
+
+    /// The call will not run. `false` if it has run, runs now, or was cancelled.
+    pub fn cancel(&self) -> bool {
+        self.0.cancel()
+    }
+
+    /// The call runs `after` from now instead. `false` as for `cancel`.
+    pub fn reset(&self, after: Duration) -> bool {
+        self.0.reset(after)
+    }
+
+    /// Whether the call is still to run.
+    #[doc(alias = "active")]
+    pub fn is_pending(&self) -> bool {
+        self.0.is_pending()
+    }
+}
+
+impl fmt::Debug for TimerHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TimerHandle {{ pending: {} }}", self.is_pending())
+    }
+}
