@@ -70,6 +70,9 @@ pub const TURN_ACCEPTS: usize = 128;
 pub const TURN_TIMERS: usize = 1024;
 /// Requests taken from other threads (and from this one's callbacks) in one turn.
 pub const TURN_MAIL: usize = 1024;
+/// Steps (a send, a callback) of one connection without a word from the kernel. At it:
+/// it goes on in the next turn, so that a fast writer to a fast reader holds nobody up.
+pub const TURN_STEPS: usize = 64;
 /// I/O events taken from the kernel in one turn. Cost: 16 B each.
 pub const TURN_EVENTS: usize = 1024;
 

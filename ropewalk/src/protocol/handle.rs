@@ -95,7 +95,11 @@ impl fmt::Debug for Request {
 pub trait Post: Send + Sync {
     /// Writes at once if this is the engine's own thread and the engine runs; `None`
     /// says that it must be posted.
-    fn write_here(&self, id: ConnectionId, data: &[u8]) -> Option<Result<Flow, HandleError>>;
+    fn write_here(
+        &self,
+        mailbox: &Arc<Mailbox>,
+        data: &[u8],
+    ) -> Option<Result<Flow, HandleError>>;
     /// Takes a request: at once on the engine's own thread where that cannot nest
     /// callbacks, else by mail, waking the engine.
     fn post(&self, mailbox: &Arc<Mailbox>, request: Request) -> Result<(), HandleError>;
@@ -206,7 +210,7 @@ impl Handle {
         if self.is_gone() {
             return Err(HandleError::Gone);
         }
-        if let Some(answer) = self.0.post.write_here(self.0.id, data) {
+        if let Some(answer) = self.0.post.write_here(&self.0, data) {
             return answer;
         }
         self.post(Request::Write(data.to_vec())).map(|()| Flow::More)

@@ -63,6 +63,10 @@ pub(crate) const ARM: u32 = 1 << 19;
 pub(crate) const WATCHED: u32 = 1 << 20;
 /// The connection has an idle timeout: bytes move it.
 pub(crate) const IDLE: u32 = 1 << 21;
+/// Everything is over in order: the engine is to be told.
+pub(crate) const DONE: u32 = 1 << 23;
+/// Whether unread input is left was asked.
+pub(crate) const CHECKED: u32 = 1 << 24;
 /// Input came after `close`.
 pub(crate) const DISCARDED: u32 = 1 << 22;
 

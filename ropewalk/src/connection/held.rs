@@ -1,0 +1,79 @@
+//! Input that waits: for a pause to end, or for the callback that caused it to return.
+//! Owns: the queue of it, in the order in which it came, by level.
+//! Never: decides what waits; `stack` does.
+
+use std::collections::VecDeque;
+
+use crate::limits;
+use crate::protocol::Event;
+
+/// One thing that waits.
+pub(crate) enum Item {
+    Made,
+    Data(Vec<u8>),
+    Eof,
+    Event(Event),
+}
+
+/// Input that waits, each for the layer (or protocol) at its level.
+#[derive(Default)]
+pub(crate) struct Held {
+    items: VecDeque<(usize, Item)>,
+    bytes: usize,
+}
+
+impl Held {
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// Whether something waits at this level or above: what comes must queue behind it.
+    pub(crate) fn waits_from(&self, level: usize) -> bool {
+        self.items.iter().any(|(at, _)| *at >= level)
+    }
+
+    pub(crate) fn push(&mut self, level: usize, item: Item) {
+        if let Item::Data(data) = &item {
+            self.bytes += data.len();
+        }
+        self.items.push_back((level, item));
+    }
+
+    /// Bytes join what waits last, up to a read buffer's size, so that a peer that sends
+    /// single bytes does not cost an item each.
+    pub(crate) fn push_data(&mut self, level: usize, data: &[u8]) {
+        match self.items.back_mut() {
+            Some((at, Item::Data(last)))
+                if *at == level && last.len() + data.len() <= limits::READ_BUFFER_BYTES =>
+            {
+                last.extend_from_slice(data);
+                self.bytes += data.len();
+            }
+            _ => self.push(level, Item::Data(data.to_vec())),
+        }
+    }
+
+    /// The next item that need not wait: the highest level first, as what is nearer to
+    /// the protocol came earlier; within a level in the order of arrival.
+    pub(crate) fn pop(&mut self, may_pass: impl Fn(usize) -> bool) -> Option<(usize, Item)> {
+        let mut best: Option<(usize, usize)> = None;
+        for (index, (level, _)) in self.items.iter().enumerate() {
+            if best.is_none_or(|(_, highest)| *level > highest) {
+                best = Some((index, *level));
+            }
+        }
+        let (index, level) = best?;
+        if !may_pass(level) {
+            return None;
+        }
+        let (level, item) = self.items.remove(index)?;
+        if let Item::Data(data) = &item {
+            self.bytes -= data.len();
+        }
+        Some((level, item))
+    }
+}

@@ -1,0 +1,248 @@
+//! Up and down the layers: where input goes, and where it has to wait.
+//! Owns: the walk of one input from a level to the protocol, and the layers' calls.
+//! Never: holds a borrow of the connection while the protocol runs.
+
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::held::{Held, Item};
+use super::{Connection, TOP};
+use crate::protocol::wire::{
+    BUILT, CLOSING, DEAD, DISCARDED, EOF_TOLD, HELD, LINGERING, STACKED, Wire,
+};
+use crate::protocol::{Below, Context, Event, Layer, Reason, Timer, Up, UpItem};
+
+/// The layers, and the input that waits: allocated when there is either.
+#[derive(Default)]
+pub(crate) struct Stack {
+    pub(crate) layers: Vec<Box<dyn Layer>>,
+    pub(crate) held: Held,
+    /// Layers (from the top) that were told to finish.
+    pub(crate) finishing: usize,
+}
+
+/// What reaches a layer or the protocol.
+pub enum Input<'a> {
+    /// What is below is ready: a layer's `started`, the protocol's building.
+    Made,
+    /// Bytes.
+    Data(&'a [u8]),
+    /// The end of input.
+    Eof,
+    /// An event: only for the protocol.
+    Event(Event),
+    /// A timer of that level.
+    Timer(Timer),
+}
+
+/// Carries one input up from `level`. `top` is the protocol; the connection is not
+/// borrowed while it runs.
+pub fn carry(
+    connection: &RefCell<Connection>,
+    context: &Context,
+    level: usize,
+    input: Input<'_>,
+    top: &mut dyn FnMut(Input<'_>),
+) {
+    let passed = connection.borrow_mut().admit(level, input);
+    match passed {
+        Passage::Stopped => {}
+        Passage::Top(input) => top(input),
+        Passage::Layer(level, input) => {
+            let mut up = Up::new(context);
+            connection.borrow_mut().call_layer(level, input, &mut up, context);
+            for item in up.into_items() {
+                match item {
+                    UpItem::Made => carry(connection, context, level + 1, Input::Made, top),
+                    UpItem::Passed(data) => {
+                        carry(connection, context, level + 1, Input::Data(data), top);
+                    }
+                    UpItem::Bytes(data) => {
+                        if !data.is_empty() {
+                            carry(connection, context, level + 1, Input::Data(&data), top);
+                        }
+                        context.give_scratch(data);
+                    }
+                    UpItem::Eof => carry(connection, context, level + 1, Input::Eof, top),
+                    UpItem::Event(event) => {
+                        carry(connection, context, TOP, Input::Event(event), top);
+                    }
+                }
+            }
+        }
+    }
+}
+
+enum Passage<'a> {
+    Stopped,
+    Layer(usize, Input<'a>),
+    Top(Input<'a>),
+}
+
+impl Connection {
+    /// Whether an input may pass to its level now; if not, it is kept or dropped here.
+    fn admit<'a>(&mut self, level: usize, input: Input<'a>) -> Passage<'a> {
+        if self.wire.has(DEAD) {
+            return Passage::Stopped;
+        }
+        let layers = self.stack.as_ref().map_or(0, |stack| stack.layers.len());
+        let is_top = level >= layers;
+        match &input {
+            Input::Data(data) => {
+                if self.wire.has(CLOSING) {
+                    self.discard(data.len());
+                    return Passage::Stopped;
+                }
+                if self.must_wait(level) {
+                    self.hold(level, |held| held.push_data(level, data));
+                    return Passage::Stopped;
+                }
+            }
+            Input::Eof => {
+                if self.wire.has(CLOSING) {
+                    return Passage::Stopped;
+                }
+                if self.must_wait(level) {
+                    self.hold(level, |held| held.push(level, Item::Eof));
+                    return Passage::Stopped;
+                }
+                if is_top {
+                    self.wire.set(EOF_TOLD);
+                }
+            }
+            Input::Made if is_top => {
+                if self.wire.has(BUILT | CLOSING) {
+                    return Passage::Stopped; // a layer pushed later is ready: no second made
+                }
+                self.wire.set(BUILT);
+            }
+            // A protocol that is closing hears no more timers and events.
+            Input::Event(_) | Input::Timer(_) if is_top && self.wire.has(CLOSING) => {
+                return Passage::Stopped;
+            }
+            _ => {}
+        }
+        if is_top { Passage::Top(input) } else { Passage::Layer(level, input) }
+    }
+
+    fn must_wait(&self, level: usize) -> bool {
+        self.wire.is_paused_for(level)
+            || self.stack.as_ref().is_some_and(|stack| stack.held.waits_from(level))
+    }
+
+    fn hold(&mut self, level: usize, push: impl FnOnce(&mut Held)) {
+        debug_assert!(level <= TOP);
+        push(&mut self.stack.get_or_insert_default().held);
+        self.wire.set(HELD);
+    }
+
+    /// Bytes after `close`: they are gone, but the peer must not be reset for them.
+    fn discard(&mut self, bytes: usize) {
+        self.wire.set(DISCARDED);
+        if self.wire.has(LINGERING) {
+            self.wire.rare().discarded += bytes;
+        }
+    }
+
+    /// Calls one layer. Its panic ends the connection, and nobody else's.
+    fn call_layer<'d>(
+        &mut self,
+        level: usize,
+        input: Input<'d>,
+        up: &mut Up<'d>,
+        context: &Context,
+    ) {
+        self.with_layer(level, context, |layer, below| match input {
+            Input::Made => layer.started(below, up),
+            Input::Data(data) => layer.received(below, data, up),
+            Input::Eof => layer.eof(below, up),
+            Input::Timer(timer) => layer.timer_fired(below, timer, up),
+            Input::Event(_) => {} // events are the protocol's
+        });
+    }
+
+    pub(super) fn with_layer(
+        &mut self,
+        level: usize,
+        context: &Context,
+        call: impl FnOnce(&mut dyn Layer, &mut Below<'_>),
+    ) {
+        let Connection { wire, stack } = self;
+        let Some(stack) = stack else { return };
+        let Some((layer, below)) = stack.layers[..=level].split_last_mut() else { return };
+        guard(wire, |wire| call(&mut **layer, &mut Below::new(below, wire, context)));
+    }
+
+    /// What the topmost layer, if there is one, does with written bytes.
+    pub(super) fn write_down(&mut self, data: &[u8], context: &Context) {
+        let Connection { wire, stack } = self;
+        match stack {
+            Some(stack) => {
+                let layers = &mut stack.layers[..];
+                guard(wire, |wire| Below::new(layers, wire, context).write(data));
+            }
+            None => wire.write(data, context),
+        }
+    }
+
+    /// Bytes inside layers.
+    pub(super) fn pending_in_layers(&self) -> usize {
+        let Some(stack) = &self.stack else { return 0 };
+        // A layer that panics here is found out at its next call; it counts as empty.
+        let pending = || stack.layers.iter().map(|layer| layer.pending()).sum();
+        catch_unwind(AssertUnwindSafe(pending)).unwrap_or(0)
+    }
+
+    /// Tells the layers, from the top down, that no more is written; each once what is
+    /// above it is empty. True when all are done.
+    pub(super) fn finish_layers(&mut self, context: &Context) -> bool {
+        loop {
+            let Some(stack) = &mut self.stack else { return true };
+            let count = stack.layers.len();
+            if stack.finishing > 0 && stack.layers[count - stack.finishing].pending() > 0 {
+                return false;
+            }
+            if stack.finishing == count {
+                return true;
+            }
+            stack.finishing += 1;
+            let level = count - stack.finishing;
+            self.with_layer(level, context, |layer, below| layer.finish(below));
+        }
+    }
+
+    /// Puts a layer under the protocol and starts it. What it hands up waits until the
+    /// protocol is off the stack.
+    pub(crate) fn push_layer(&mut self, layer: Box<dyn Layer>, context: &Context) {
+        if self.wire.has(CLOSING | DEAD) {
+            return;
+        }
+        let stack = self.stack.get_or_insert_default();
+        if stack.layers.len() >= crate::limits::LAYERS {
+            return self.wire.fail(Reason::failed("too many layers"));
+        }
+        let level = stack.layers.len();
+        stack.layers.push(layer);
+        self.wire.set(STACKED);
+        let mut up = Up::new(context);
+        self.call_layer(level, Input::Made, &mut up, context);
+        for item in up.into_items() {
+            match item {
+                UpItem::Made => self.hold(level, |held| held.push(level + 1, Item::Made)),
+                UpItem::Passed(data) => self.hold(level, |held| held.push_data(level + 1, data)),
+                UpItem::Bytes(data) => {
+                    self.hold(level, |held| held.push(level + 1, Item::Data(data)));
+                }
+                UpItem::Eof => self.hold(level, |held| held.push(level + 1, Item::Eof)),
+                UpItem::Event(event) => self.hold(level, |held| held.push(TOP, Item::Event(event))),
+            }
+        }
+    }
+}
+
+/// Runs a layer's code; a panic becomes the connection's end.
+fn guard(wire: &mut Wire, call: impl FnOnce(&mut Wire)) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| call(wire))) {
+        wire.fail(Reason::panicked(&*payload));
+    }
+}

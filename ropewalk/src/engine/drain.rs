@@ -1,0 +1,158 @@
+//! Stopping in order: no new connections, those that are there end in their own way,
+//! and at the end of the grace the rest is cut and counted.
+//! Owns: the course of a stop, and its report. Never: decides how a protocol ends; that
+//! is its own `stopping`.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::Engine;
+use super::driver::Driver;
+use crate::clock::Time;
+use crate::protocol::{ConnectionId, Kind, Net, Reason};
+
+/// How a stop went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Report {
+    /// Connections that were there when the stop began, or came in with it.
+    pub open: usize,
+    /// Of them, those that ended in order.
+    pub ended: usize,
+    /// Of them, those that were cut at the end of the grace.
+    pub cut: usize,
+    /// Bytes that never reached the kernel, in all of them.
+    pub unsent: u64,
+}
+
+/// A stop under way.
+pub(crate) struct Draining {
+    until: Time,
+    /// Not told yet.
+    queue: VecDeque<ConnectionId>,
+    spread: Duration,
+}
+
+/// One connection's end, as the report counts it.
+pub(super) struct Ended<'a> {
+    pub(super) why: &'a Reason,
+    pub(super) built: bool,
+}
+
+impl<D: Driver> Engine<D> {
+    /// Stops in order. Asked again, a grace given then moves the end nearer.
+    pub(super) fn drain(self: &Rc<Self>, grace: Option<Duration>) {
+        let until = self.context.now() + grace.unwrap_or(self.context.limits.drain_grace);
+        let again = match &mut *self.draining.borrow_mut() {
+            Some(draining) => {
+                if grace.is_some() {
+                    draining.until = draining.until.min(until);
+                }
+                true
+            }
+            None => false,
+        };
+        if !again {
+            self.begin_drain(until);
+        }
+        let until = self.draining.borrow().as_ref().map_or(until, |draining| draining.until);
+        if until <= self.context.now() {
+            return self.cut();
+        }
+        self.later(until, Engine::cut_if_due);
+        self.end_if_empty();
+    }
+
+    fn begin_drain(self: &Rc<Self>, until: Time) {
+        self.stop_all_listening();
+        let queue: VecDeque<_> = self.slots.borrow().iter().map(|entry| entry.head.id).collect();
+        let mut report = self.report.get();
+        report.open = queue.len();
+        self.report.set(report);
+        let half_the_grace = (until - self.context.now()) / 2;
+        let spread = half_the_grace / (queue.len().max(1) as u32);
+        let spread = spread.min(crate::limits::DRAIN_SPREAD);
+        self.draining.replace(Some(Draining { until, queue, spread }));
+        let lookups = std::mem::take(&mut *self.lookups.borrow_mut());
+        for attempt in lookups.into_values() {
+            attempt.stopped();
+        }
+        self.tell_next();
+    }
+
+    /// Tells the next connection, and comes back for the one after it.
+    fn tell_next(self: &Rc<Self>) {
+        let (id, spread) = match &mut *self.draining.borrow_mut() {
+            Some(draining) => (draining.queue.pop_front(), draining.spread),
+            None => return,
+        };
+        let Some(id) = id else { return };
+        self.later(self.context.now() + spread, Engine::tell_next);
+        let Some(entry) = self.entry(id) else { return };
+        // What was in our kernel when the stop came is still answered.
+        self.driver.read_now(self, &entry);
+        let (over, built) = {
+            let mut connection = entry.head.connection.borrow_mut();
+            if connection.is_connecting() {
+                connection.fail(Reason::new(Kind::Stopped));
+            } else if !connection.is_built() {
+                connection.close();
+            }
+            (connection.is_over(), connection.is_built())
+        };
+        if built && !over {
+            self.callback(&entry, |seat, port| seat.stopping(port));
+        }
+        self.settle(&entry);
+    }
+
+    fn cut_if_due(self: &Rc<Self>) {
+        let due = match &*self.draining.borrow() {
+            Some(draining) => draining.until <= self.context.now(),
+            None => false,
+        };
+        if due {
+            self.cut();
+        }
+    }
+
+    fn cut(self: &Rc<Self>) {
+        let all: Vec<_> = self.slots.borrow().iter().cloned().collect();
+        for entry in all {
+            entry.head.connection.borrow_mut().fail(Reason::new(Kind::Stopped));
+            self.settle(&entry);
+        }
+        self.end_if_empty();
+    }
+
+    pub(super) fn count_end(&self, ended: Ended<'_>) {
+        if self.draining.borrow().is_none() {
+            return;
+        }
+        let mut report = self.report.get();
+        match ended.why.kind() {
+            Kind::Stopped if ended.built => report.cut += 1,
+            _ => report.ended += 1,
+        }
+        report.unsent += ended.why.unsent();
+        self.report.set(report);
+        self.end_if_empty();
+    }
+
+    fn end_if_empty(&self) {
+        if self.draining.borrow().is_some() && self.connections() == 0 {
+            self.finished.set(true);
+        }
+    }
+
+    fn later(self: &Rc<Self>, at: Time, then: fn(&Rc<Self>)) {
+        let engine = self.this.clone();
+        let call = move |_: &dyn Net| {
+            if let Some(engine) = engine.upgrade() {
+                then(&engine);
+            }
+        };
+        self.call_at(at, Box::new(call));
+    }
+}

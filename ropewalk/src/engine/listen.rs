@@ -1,0 +1,236 @@
+//! Listening: which addresses are bound, who gets what is accepted, and what happens
+//! when the system has no more to give.
+//! Owns: the listeners of an engine. Never: binds or accepts itself; the driver does.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::rc::{Rc, Weak};
+use std::time::Duration;
+
+use super::driver::Driver;
+use super::{Engine, Task};
+use crate::addr::{Addr, ListenAt, ListenHost, Site};
+use crate::error::{Error, ErrorKind, Operation, Result};
+use crate::limits;
+use crate::protocol::{Factory, Listener, StopListening};
+
+/// One bound address.
+pub(crate) struct Listening<D: Driver> {
+    number: u32,
+    addr: Addr,
+    listener: RefCell<Option<D::Listener>>,
+    accept: RefCell<Accept<D>>,
+    /// How long accepting pauses next time; zero while all is well.
+    pause: Cell<Duration>,
+}
+
+/// What is done with an accepted socket.
+type Accept<D> = Box<dyn FnMut(&Rc<Engine<D>>, <D as Driver>::Io, &Addr) -> io::Result<()>>;
+
+impl<D: Driver> Engine<D> {
+    /// Listens, and builds a protocol for each connection.
+    ///
+    /// # Errors
+    /// The address cannot be bound; nothing is left half bound.
+    pub fn listen_with<F: Factory + 'static>(&self, at: &Site, factory: F) -> Result<Listener> {
+        let factory = Rc::new(RefCell::new(factory));
+        self.listen_raw(at, move || {
+            let factory = factory.clone();
+            Box::new(move |engine, io, peer| engine.adopt(io, peer, factory.clone()))
+        })
+    }
+
+    /// Listens, and hands each accepted socket over: how a thread gets its connection.
+    ///
+    /// # Errors
+    /// As [`Engine::listen_with`].
+    pub fn listen_raw(&self, at: &Site, accept: impl Fn() -> Accept<D>) -> Result<Listener> {
+        if self.draining.borrow().is_some() {
+            return Err(Error::new(Operation::Listen, ErrorKind::Stopped, "it is stopping").at(at));
+        }
+        let bound = match at {
+            Site::Tcp(at) => self.bind_tcp(at)?,
+            Site::Unix(path) => vec![self.bind(&path.clone().into()).map_err(named(at))?],
+            Site::Memory(number) => vec![self.bind(&Addr::Memory(*number)).map_err(named(at))?],
+        };
+        let mut stoppers = Vec::new();
+        let mut addrs = Vec::new();
+        for (number, listener, addr) in bound {
+            let listening = Rc::new(Listening {
+                number,
+                addr: addr.clone(),
+                listener: RefCell::new(Some(listener)),
+                accept: RefCell::new(accept()),
+                pause: Cell::new(Duration::ZERO),
+            });
+            self.listeners.borrow_mut().insert(number, listening.clone());
+            stoppers.push(listening);
+            addrs.push(addr);
+        }
+        let engine = self.this.clone();
+        Ok(Listener::new(addrs, Rc::new(Stopper { engine, listeners: RefCell::new(stoppers) })))
+    }
+
+    fn bind(&self, at: &Addr) -> io::Result<(u32, D::Listener, Addr)> {
+        let number = self.next_listener.get();
+        self.next_listener.set(number.wrapping_add(1));
+        let (listener, addr) = self.driver.listen(number, at)?;
+        Ok((number, listener, addr))
+    }
+
+    /// Every address of `at` on one port. A port taken in one family is an error, and
+    /// what was bound before it is dropped with it.
+    fn bind_tcp(&self, at: &ListenAt) -> Result<Vec<(u32, D::Listener, Addr)>> {
+        let ips = match &at.host {
+            ListenHost::Name(name) => self.driver.lookup(name).map_err(named(at))?,
+            _ => at.ips(),
+        };
+        for attempt in 1..=limits::PORT_ZERO_TRIES {
+            match self.bind_all(&ips, at.port) {
+                // The port that the system gave for one family is taken in the other.
+                Err((ip, error))
+                    if at.port == 0
+                        && error.kind() == io::ErrorKind::AddrInUse
+                        && attempt < limits::PORT_ZERO_TRIES =>
+                {
+                    tracing::debug!("port chosen by the system is taken on {ip}, trying another");
+                }
+                Err((ip, error)) => return Err(named(SocketAddr::new(ip, at.port))(error)),
+                Ok(bound) if bound.is_empty() => {
+                    let cause = "this machine has no address for it";
+                    let kind = ErrorKind::AddressNotAvailable;
+                    return Err(Error::new(Operation::Listen, kind, cause).at(at));
+                }
+                Ok(bound) => return Ok(bound),
+            }
+        }
+        unreachable!("the last attempt returns")
+    }
+
+    #[allow(clippy::type_complexity, reason = "named nowhere else")]
+    fn bind_all(
+        &self,
+        ips: &[IpAddr],
+        mut port: u16,
+    ) -> std::result::Result<Vec<(u32, D::Listener, Addr)>, (IpAddr, io::Error)> {
+        let mut bound: Vec<(u32, D::Listener, Addr)> = Vec::new();
+        for ip in ips {
+            match self.bind(&SocketAddr::new(*ip, port).into()) {
+                Ok(one) => {
+                    port = one.2.port().unwrap_or(port);
+                    bound.push(one);
+                }
+                Err(error) if ip.is_ipv6() && !bound.is_empty() && no_such_family(&error) => {
+                    tracing::info!("no IPv6 on this machine, listening on IPv4 alone");
+                }
+                Err(error) => return Err((*ip, error)),
+            }
+        }
+        Ok(bound)
+    }
+
+    /// The driver accepted a connection.
+    pub fn on_accepted(self: &Rc<Self>, number: u32, io: D::Io, peer: &Addr) {
+        let listening = self.listeners.borrow().get(&number).cloned();
+        // Stopped by a callback of the same batch: the socket is dropped, and so closed.
+        let Some(listening) = listening else { return };
+        if !listening.pause.replace(Duration::ZERO).is_zero() {
+            self.tell_pause(&listening, None);
+        }
+        self.guarded("a factory's stack", || {
+            let accepted = listening.accept.borrow_mut()(self, io, peer);
+            if let Err(error) = accepted {
+                tracing::warn!("connection from {peer} dropped: {error}");
+            }
+        });
+    }
+
+    /// Accepting failed. Answers whether to go on at once; if not, the engine asks again
+    /// after a pause.
+    pub fn on_accept_error(self: &Rc<Self>, number: u32, error: &io::Error) -> bool {
+        use io::ErrorKind as Io;
+        if matches!(error.kind(), Io::ConnectionAborted | Io::ConnectionReset | Io::Interrupted) {
+            return true; // that one peer is gone; the next may be there
+        }
+        let listening = self.listeners.borrow().get(&number).cloned();
+        let Some(listening) = listening else { return false };
+        let last = listening.pause.get();
+        if last.is_zero() {
+            tracing::warn!("accept paused on {}: {error}", listening.addr);
+            self.tell_pause(&listening, Some(error));
+        }
+        let pause = (last * 2).clamp(limits::ACCEPT_PAUSE, limits::ACCEPT_PAUSE_MAX);
+        listening.pause.set(pause);
+        let engine = self.this.clone();
+        let again = move |_: &dyn crate::protocol::Net| {
+            if let Some(engine) = engine.upgrade() {
+                engine.accept_now(&listening);
+            }
+        };
+        self.call_at(self.context.now() + pause, Box::new(again));
+        false
+    }
+
+    fn tell_pause(&self, listening: &Listening<D>, why: Option<&io::Error>) {
+        if why.is_none() {
+            tracing::info!("accepting again on {}", listening.addr);
+        }
+        if let Some(observer) = &self.observer {
+            observer.accept_paused(&listening.addr, why);
+        }
+    }
+
+    fn accept_now(self: &Rc<Self>, listening: &Rc<Listening<D>>) {
+        if let Some(listener) = &*listening.listener.borrow() {
+            self.driver.accept_now(self, listening.number, listener, limits::TURN_ACCEPTS);
+        }
+    }
+
+    /// Takes what the kernel has queued, then closes: whoever was told "connected" is
+    /// served.
+    pub(super) fn stop_listening(self: &Rc<Self>, listening: &Rc<Listening<D>>) {
+        let still = self.listeners.borrow().contains_key(&listening.number);
+        if !still {
+            return;
+        }
+        if let Some(listener) = &*listening.listener.borrow() {
+            let most = limits::BACKLOG as usize;
+            self.driver.accept_now(self, listening.number, listener, most);
+        }
+        self.listeners.borrow_mut().remove(&listening.number);
+        drop(listening.listener.borrow_mut().take());
+    }
+
+    pub(super) fn stop_all_listening(self: &Rc<Self>) {
+        let all: Vec<_> = self.listeners.borrow().values().cloned().collect();
+        for listening in all {
+            self.stop_listening(&listening);
+        }
+    }
+}
+
+struct Stopper<D: Driver> {
+    engine: Weak<Engine<D>>,
+    listeners: RefCell<Vec<Rc<Listening<D>>>>,
+}
+
+impl<D: Driver> StopListening for Stopper<D> {
+    fn stop(&self) {
+        let Some(engine) = self.engine.upgrade() else { return };
+        for listening in self.listeners.take() {
+            // Accepting the queue builds protocols: not inside a callback.
+            engine.task(Task::StopListening(listening));
+        }
+    }
+}
+
+fn named(at: impl std::fmt::Display) -> impl FnOnce(io::Error) -> Error {
+    move |error| Error::from_io(Operation::Listen, at, error)
+}
+
+fn no_such_family(error: &io::Error) -> bool {
+    // EAFNOSUPPORT has no kind of its own; its numbers: Linux, BSD and macOS, Windows.
+    error.kind() == io::ErrorKind::AddrNotAvailable
+        || matches!(error.raw_os_error(), Some(97 | 47 | 10047))
+}

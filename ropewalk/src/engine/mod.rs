@@ -1,0 +1,580 @@
+//! The table of connections, and one turn of its work.
+//!
+//! Owns: connections, listeners, timers, mail, the list of connections that a callback
+//! touched. Never: does I/O (its driver does) or holds a rule of a connection's life
+//! (`connection` does). A reactor is an engine on the loop's thread; a thread per
+//! connection is an engine with one connection; the simulation is an engine whose driver
+//! is a seeded queue.
+//!
+//! One turn, in this order: letters from other threads, timers that are due, what the
+//! callbacks of this thread asked for, then the driver's wait and its reports, and again
+//! what callbacks asked for. Callbacks are entered from the bottom of the stack only
+//! (`settle`), so none runs inside another.
+
+mod connect;
+mod drain;
+mod driver;
+mod entry;
+mod listen;
+mod mail;
+mod port;
+mod settle;
+mod slots;
+mod timers;
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use connect::Attempting;
+use drain::Draining;
+pub use drain::Report;
+pub use driver::{Driver, Reply, Sent, Wake};
+pub use entry::{Entry, Head};
+use entry::{Seat, Seated, Source};
+use listen::Listening;
+use mail::{Here, Home, Letter, Mail, bytes_of};
+pub use mail::Remote;
+use slots::Slots;
+use timers::{Call, Fired, Timers};
+
+use crate::addr::{Addr, Site, Target};
+use crate::clock::Time;
+use crate::connection::{Connection, Due, Input, TOP};
+use crate::error::{Error, ErrorKind, Operation, Result};
+use crate::limits::{self, Limits};
+use crate::observe::Observer;
+use crate::protocol::{
+    ConnectionId, Connector, Context, DynClientFactory, DynFactory, Factory, Flow, HandleError,
+    Layers, Listener, Mailbox, Net, Postpone, Reason, Request, TimerHandle,
+};
+
+/// A table of connections over one driver.
+pub struct Engine<D: Driver> {
+    driver: D,
+    number: u32,
+    context: Context,
+    observer: Option<Arc<dyn Observer>>,
+    slots: RefCell<Slots<Entry<D>>>,
+    generation: Cell<u32>,
+    listeners: RefCell<BTreeMap<u32, Rc<Listening<D>>>>,
+    next_listener: Cell<u32>,
+    timers: RefCell<Timers>,
+    mail: Arc<Mail>,
+    /// Connections that something outside their own callback touched.
+    dirty: RefCell<Vec<ConnectionId>>,
+    tasks: RefCell<VecDeque<Task<D>>>,
+    /// Whether `dirty` or `tasks` has something: the one flag an idle turn asks.
+    work: Cell<bool>,
+    /// Whether there are timers: likewise.
+    armed: Cell<bool>,
+    lookups: RefCell<BTreeMap<u64, Rc<dyn Attempting>>>,
+    next_lookup: Cell<u64>,
+    running: Cell<bool>,
+    draining: RefCell<Option<Draining>>,
+    finished: Cell<bool>,
+    report: Cell<Report>,
+    this: Weak<Engine<D>>,
+}
+
+/// What a callback asked for, done once it has returned.
+enum Task<D: Driver> {
+    Request(Arc<Mailbox>, Request),
+    Attempt(Rc<dyn Attempting>),
+    StopListening(Rc<Listening<D>>),
+    Call(Call),
+    Drain(Option<Duration>),
+}
+
+impl<D: Driver> Engine<D> {
+    /// An engine over this driver, with these defaults.
+    pub fn new(driver: D, limits: Limits, observer: Option<Arc<dyn Observer>>) -> Rc<Engine<D>> {
+        let number = mail::next_engine();
+        let mail = Mail::new(number, driver.waker());
+        let context = Context::new(driver.clock(), limits);
+        Rc::new_cyclic(|this| Engine {
+            driver,
+            number,
+            context,
+            observer,
+            slots: RefCell::default(),
+            generation: Cell::new(0),
+            listeners: RefCell::default(),
+            next_listener: Cell::new(0),
+            timers: RefCell::default(),
+            mail,
+            dirty: RefCell::default(),
+            tasks: RefCell::default(),
+            work: Cell::new(false),
+            armed: Cell::new(false),
+            lookups: RefCell::default(),
+            next_lookup: Cell::new(0),
+            running: Cell::new(false),
+            draining: RefCell::default(),
+            finished: Cell::new(false),
+            report: Cell::default(),
+            this: this.clone(),
+        })
+    }
+
+    /// The driver.
+    #[inline]
+    pub fn driver(&self) -> &D {
+        &self.driver
+    }
+
+    /// Time, buffers, limits.
+    #[inline]
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// The bounds in force.
+    pub fn limits(&self) -> &Limits {
+        &self.context.limits
+    }
+
+    /// Reaches this engine from other threads.
+    pub fn remote(&self) -> Remote {
+        Remote::new(self.mail.clone())
+    }
+
+    /// How many connections there are, those that are still connecting included.
+    pub fn connections(&self) -> usize {
+        self.slots.borrow().len()
+    }
+
+    /// The connection of this id, if it lives.
+    #[inline]
+    pub fn entry(&self, id: ConnectionId) -> Option<Rc<Entry<D>>> {
+        let slots = self.slots.borrow();
+        let entry = slots.get(id.slot)?;
+        (entry.head.id == id).then(|| entry.clone())
+    }
+
+    /// The connection in this slot, if its generation is this: what a driver's token says.
+    #[inline]
+    pub fn entry_at(&self, slot: u32, generation: u32) -> Option<Rc<Entry<D>>> {
+        let slots = self.slots.borrow();
+        let entry = slots.get(slot)?;
+        (entry.head.id.generation == generation).then(|| entry.clone())
+    }
+
+    /// Runs until it is stopped and has drained.
+    ///
+    /// # Errors
+    /// `AlreadyRunning` from inside a callback; what the driver's wait says.
+    pub fn run(self: &Rc<Self>) -> Result<Report> {
+        self.run_while(|engine| !engine.finished.get())
+    }
+
+    /// Runs until nothing is left that could happen: no connection, no listener, no timer.
+    ///
+    /// # Errors
+    /// As [`Engine::run`].
+    pub fn run_to_the_end(self: &Rc<Self>) -> Result<Report> {
+        self.run_while(|engine| !engine.finished.get() && !engine.is_idle())
+    }
+
+    fn is_idle(&self) -> bool {
+        self.connections() == 0
+            && self.listeners.borrow().is_empty()
+            && self.lookups.borrow().is_empty()
+            && !self.work.get()
+            && !self.mail.any()
+            && self.timers.borrow_mut().next().is_none()
+    }
+
+    fn run_while(self: &Rc<Self>, go_on: impl Fn(&Self) -> bool) -> Result<Report> {
+        if self.running.replace(true) {
+            let cause = "it runs already, and this is one of its callbacks";
+            return Err(Error::new(Operation::Run, ErrorKind::AlreadyRunning, cause));
+        }
+        self.finished.set(false);
+        self.report.set(Report::default());
+        let home = Home::enter(self.clone());
+        let mut result = Ok(());
+        while go_on(self) {
+            result = self.turn();
+            if result.is_err() {
+                break;
+            }
+        }
+        self.clear();
+        drop(home);
+        self.running.set(false);
+        result.map_err(|error| Error::from_io(Operation::Run, "its wait", error))?;
+        Ok(self.report.get())
+    }
+
+    /// One turn. For drivers' tests and the simulation; `run` is a loop of it.
+    ///
+    /// # Errors
+    /// What the driver's wait says.
+    pub fn turn(self: &Rc<Self>) -> io::Result<()> {
+        self.context.forget_now();
+        if self.mail.any() {
+            self.read_mail();
+        }
+        if self.armed.get() {
+            self.fire_timers();
+        }
+        if self.work.get() {
+            self.do_work();
+        }
+        if self.finished.get() {
+            return Ok(());
+        }
+        let wait = self.wait();
+        self.driver.turn(self, wait)?;
+        self.context.forget_now();
+        if self.work.get() {
+            self.do_work();
+        }
+        Ok(())
+    }
+
+    /// Runs one turn with this engine at home on the thread, as `run` does.
+    ///
+    /// # Errors
+    /// As [`Engine::turn`].
+    pub fn step(self: &Rc<Self>) -> io::Result<()> {
+        let _home = Home::enter(self.clone());
+        self.turn()
+    }
+
+    fn wait(&self) -> Option<Duration> {
+        if self.work.get() || self.mail.any() {
+            return Some(Duration::ZERO);
+        }
+        if !self.armed.get() {
+            return None;
+        }
+        let next = self.timers.borrow_mut().next();
+        if next.is_none() {
+            self.armed.set(false);
+        }
+        next.map(|at| at - self.context.now())
+    }
+
+    fn read_mail(self: &Rc<Self>) {
+        for letter in self.mail.take(limits::TURN_MAIL) {
+            match letter {
+                Letter::Request(mailbox, request) => {
+                    mailbox.release(bytes_of(&request));
+                    self.act(mailbox.id(), request);
+                }
+                Letter::Call(call) => {
+                    self.mail.call_taken();
+                    self.guarded("a call from another thread", || call(&**self));
+                }
+                Letter::Drain(grace) => self.drain(grace),
+                Letter::Resolved(key, found) => {
+                    let attempt = self.lookups.borrow_mut().remove(&key);
+                    if let Some(attempt) = attempt {
+                        attempt.resolved(found);
+                    }
+                }
+            }
+        }
+    }
+
+    fn fire_timers(self: &Rc<Self>) {
+        let now = self.context.now();
+        let until = self.context.next_sequence();
+        for _ in 0..limits::TURN_TIMERS {
+            let fired = self.timers.borrow_mut().pop_due(now, until);
+            match fired {
+                None => return,
+                Some(Fired::Call(call)) => self.guarded("a timed call", || call(&**self)),
+                Some(Fired::Connection(id)) => {
+                    if let Some(entry) = self.entry(id) {
+                        self.wake_connection(&entry, now);
+                    }
+                }
+            }
+        }
+    }
+
+    fn wake_connection(self: &Rc<Self>, entry: &Rc<Entry<D>>, now: Time) {
+        let due = entry.head.connection.borrow_mut().due(now);
+        if let Some(Due::Timer(level, timer)) = due {
+            self.carry(entry, level, Input::Timer(timer));
+        }
+        self.settle(entry);
+    }
+
+    /// What callbacks of this thread asked for: as much as was asked before this began.
+    fn do_work(self: &Rc<Self>) {
+        self.work.set(false);
+        let count = self.tasks.borrow().len().min(limits::TURN_MAIL);
+        for _ in 0..count {
+            let task = self.tasks.borrow_mut().pop_front();
+            match task {
+                None => break,
+                Some(Task::Request(mailbox, request)) => {
+                    mailbox.release(bytes_of(&request));
+                    self.act(mailbox.id(), request);
+                }
+                Some(Task::Attempt(attempt)) => attempt.proceed(),
+                Some(Task::StopListening(listening)) => self.stop_listening(&listening),
+                Some(Task::Call(call)) => self.guarded("a call", || call(&**self)),
+                Some(Task::Drain(grace)) => self.drain(grace),
+            }
+        }
+        // Settling may make others dirty: they are the next round's.
+        let dirty = std::mem::take(&mut *self.dirty.borrow_mut());
+        for id in &dirty {
+            if let Some(entry) = self.entry(*id) {
+                self.settle(&entry);
+            }
+        }
+        let mut next = self.dirty.borrow_mut();
+        if next.is_empty() {
+            // The list keeps its memory for the next broadcast.
+            *next = dirty;
+            next.clear();
+        }
+        if !next.is_empty() || !self.tasks.borrow().is_empty() {
+            self.work.set(true);
+        }
+    }
+
+    fn task(&self, task: Task<D>) {
+        self.tasks.borrow_mut().push_back(task);
+        self.work.set(true);
+    }
+
+    fn touch(&self, id: ConnectionId) {
+        let mut dirty = self.dirty.borrow_mut();
+        // The commonest repetition: one callback writing many times to one other.
+        if dirty.last() != Some(&id) {
+            dirty.push(id);
+        }
+        self.work.set(true);
+    }
+
+    fn call_at(&self, at: Time, call: Call) -> u64 {
+        self.armed.set(true);
+        self.timers.borrow_mut().call_at(at, self.context.next_sequence(), call)
+    }
+
+    /// Runs a user's code that belongs to no connection. Its panic is told, and no more.
+    fn guarded(&self, what: &str, call: impl FnOnce()) {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(call)) {
+            let why = Reason::panicked(&*payload);
+            let message = why.source().map(ToString::to_string).unwrap_or_default();
+            tracing::error!("{what} panicked: {message}");
+            if let Some(observer) = &self.observer {
+                observer.panicked(what, &message);
+            }
+        }
+    }
+
+    /// Puts a connection into the table.
+    fn insert<S: Source + 'static>(
+        self: &Rc<Self>,
+        source: S,
+        layers: Layers,
+        peer: &Addr,
+        connecting: bool,
+        open: impl FnOnce(ConnectionId) -> io::Result<D::Io>,
+    ) -> io::Result<Rc<Entry<D>>> {
+        let slot = self.slots.borrow().vacant();
+        let generation = self.generation.get();
+        self.generation.set(generation.wrapping_add(1));
+        let id = ConnectionId { engine: self.number, slot, generation };
+        let io = open(id)?;
+        let mut connection = Connection::new(peer, layers, connecting);
+        if let Some(observer) = &self.observer {
+            connection.watch();
+            observer.opened(id, peer);
+        }
+        if let Some(after) = self.context.limits.idle {
+            connection.set_idle_timeout(Some(after), &self.context);
+        }
+        let head = Head { id, io, connection: RefCell::new(connection) };
+        let entry: Rc<Entry<D>> =
+            Rc::new(Entry { head, seat: RefCell::new(Seated::new(source)) });
+        self.slots.borrow_mut().insert(entry.clone());
+        Ok(entry)
+    }
+
+    /// Takes a socket that is connected already, with its factory.
+    ///
+    /// # Errors
+    /// What the driver's start says.
+    pub fn adopt<F: Factory + 'static>(
+        self: &Rc<Self>,
+        io: D::Io,
+        peer: &Addr,
+        factory: Rc<RefCell<F>>,
+    ) -> io::Result<()> {
+        let mut layers = Layers::new();
+        factory.borrow_mut().stack(&mut layers);
+        let entry = self.insert(factory, layers, peer, false, |_| Ok(io))?;
+        self.begin(&entry);
+        Ok(())
+    }
+
+    /// At the end of `run`: closures and factories that hold the reactor let go of it.
+    fn clear(self: &Rc<Self>) {
+        let listeners = std::mem::take(&mut *self.listeners.borrow_mut());
+        drop(listeners);
+        loop {
+            let entry = self.slots.borrow().iter().next().cloned();
+            let Some(entry) = entry else { break };
+            entry.head.connection.borrow_mut().fail(Reason::new(crate::protocol::Kind::Stopped));
+            self.settle(&entry);
+        }
+        let calls = self.timers.borrow_mut().clear();
+        drop(calls);
+        let tasks = std::mem::take(&mut *self.tasks.borrow_mut());
+        drop(tasks);
+        self.lookups.borrow_mut().clear();
+        self.dirty.borrow_mut().clear();
+        self.draining.replace(None);
+        self.work.set(false);
+        self.armed.set(false);
+    }
+}
+
+impl<D: Driver> Net for Engine<D> {
+    fn now(&self) -> Time {
+        self.context.now()
+    }
+
+    fn wall_time(&self) -> SystemTime {
+        self.context.wall()
+    }
+
+    fn connect(&self, to: Target, factory: Box<dyn DynClientFactory>) -> Connector {
+        self.connect_with(to, factory)
+    }
+
+    fn listen(&self, at: Site, factory: Box<dyn DynFactory>) -> Result<Listener> {
+        self.listen_with(&at, factory)
+    }
+
+    fn call_later(&self, after: Duration, f: Box<dyn FnOnce(&dyn Net)>) -> TimerHandle {
+        let key = self.call_at(self.context.now() + after, f);
+        TimerHandle::new(Rc::new(Later { engine: self.this.clone(), key }))
+    }
+
+    fn stop(&self) {
+        self.task(Task::Drain(None));
+    }
+}
+
+struct Later<D: Driver> {
+    engine: Weak<Engine<D>>,
+    key: u64,
+}
+
+impl<D: Driver> Postpone for Later<D> {
+    fn cancel(&self) -> bool {
+        let Some(engine) = self.engine.upgrade() else { return false };
+        // Dropped outside the borrow: the closure's own drop may set timers.
+        let call = engine.timers.borrow_mut().cancel(self.key);
+        call.is_some()
+    }
+
+    fn reset(&self, after: Duration) -> bool {
+        let Some(engine) = self.engine.upgrade() else { return false };
+        let at = engine.context.now() + after;
+        let sequence = engine.context.next_sequence();
+        let reset = engine.timers.borrow_mut().reset(self.key, at, sequence);
+        reset
+    }
+
+    fn is_pending(&self) -> bool {
+        let engine = self.engine.upgrade();
+        engine.is_some_and(|engine| engine.timers.borrow().is_pending(self.key))
+    }
+}
+
+impl<D: Driver> Here for Engine<D> {
+    fn number(&self) -> u32 {
+        self.number
+    }
+
+    fn write(
+        &self,
+        mailbox: &Arc<Mailbox>,
+        data: &[u8],
+    ) -> std::result::Result<Flow, HandleError> {
+        let id = mailbox.id();
+        let entry = self.entry(id).ok_or(HandleError::Gone)?;
+        let Ok(mut connection) = entry.head.connection.try_borrow_mut() else {
+            // A layer of this very connection writes through its own handle: it waits.
+            return self.request(mailbox, Request::Write(data.to_vec())).map(|()| Flow::More);
+        };
+        let flow = connection.write(data, &self.context);
+        drop(connection);
+        self.touch(id);
+        Ok(flow)
+    }
+
+    fn request(
+        &self,
+        mailbox: &Arc<Mailbox>,
+        request: Request,
+    ) -> std::result::Result<(), HandleError> {
+        let id = mailbox.id();
+        let entry = self.entry(id).ok_or(HandleError::Gone)?;
+        let waits = matches!(request, Request::Event(_) | Request::Call(_));
+        match entry.head.connection.try_borrow_mut() {
+            Ok(mut connection) if !waits => {
+                settle::command(&mut connection, request, &self.context);
+                drop(connection);
+                self.touch(id);
+            }
+            _ => {
+                mailbox.reserve(bytes_of(&request))?;
+                self.task(Task::Request(mailbox.clone(), request));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<D: Driver> Engine<D> {
+    /// Does what a handle asked for, at the bottom of the stack.
+    fn act(self: &Rc<Self>, id: ConnectionId, request: Request) {
+        let Some(entry) = self.entry(id) else { return };
+        match request {
+            Request::Event(event) => self.carry(&entry, TOP, Input::Event(event)),
+            Request::Call(call) => self.callback(&entry, |_, port| call(port)),
+            other => {
+                let mut connection = entry.head.connection.borrow_mut();
+                settle::command(&mut connection, other, &self.context);
+            }
+        }
+        self.settle(&entry);
+    }
+}
+
+impl<D: Driver> Drop for Engine<D> {
+    fn drop(&mut self) {
+        self.mail.close();
+        for entry in self.slots.get_mut().iter() {
+            if let Ok(connection) = entry.head.connection.try_borrow() {
+                connection.existing_mailbox().inspect(|mailbox| mailbox.mark_gone());
+            }
+        }
+    }
+}
+
+impl<D: Driver> fmt::Debug for Engine<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine")
+            .field("number", &self.number)
+            .field("connections", &self.connections())
+            .finish_non_exhaustive()
+    }
+}

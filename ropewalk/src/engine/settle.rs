@@ -1,0 +1,297 @@
+//! What the driver reports, and the steps that follow until a connection is at rest.
+//! Owns: every entry into a protocol. Never: decides a step; `Connection::next` does.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+
+use super::driver::Driver;
+use super::entry::{Entry, Seat};
+use super::port::Port;
+use super::{Engine, drain};
+use crate::connection::{Connection, Input, Step, carry};
+use crate::limits;
+use crate::observe::{Direction, Totals};
+use crate::protocol::{Context, Reason, Request};
+
+impl<D: Driver> Engine<D> {
+    // What the driver reports.
+
+    /// Bytes came. The commonest case is short: to the protocol, and its answer to the
+    /// kernel; anything else goes the long way, with the same result.
+    #[inline]
+    pub fn on_data(self: &Rc<Self>, entry: &Rc<Entry<D>>, data: &[u8]) {
+        let head = &entry.head;
+        if !head.connection.borrow().is_straight() {
+            return self.on_data_the_long_way(entry, data);
+        }
+        let mut port = Port { engine: self, head };
+        let called = catch_unwind(AssertUnwindSafe(|| {
+            entry.seat.borrow_mut().data_received(&mut port, data);
+        }));
+        if called.is_ok() {
+            let mut connection = head.connection.borrow_mut();
+            if connection.is_straight() {
+                let Some(out) = connection.out() else { return };
+                if let Ok(sent) = self.driver.send(head.id, &head.io, out) {
+                    if !sent.blocked && out.is_empty() {
+                        return connection.on_sent(sent.bytes, false, &self.context);
+                    }
+                    connection.on_sent(sent.bytes, sent.blocked, &self.context);
+                }
+            }
+        }
+        self.after_data(entry, called);
+    }
+
+    #[cold]
+    fn after_data(self: &Rc<Self>, entry: &Rc<Entry<D>>, called: std::thread::Result<()>) {
+        if let Err(payload) = called {
+            entry.head.connection.borrow_mut().fail(Reason::panicked(&*payload));
+        }
+        self.settle(entry);
+    }
+
+    #[cold]
+    fn on_data_the_long_way(self: &Rc<Self>, entry: &Rc<Entry<D>>, data: &[u8]) {
+        entry.head.connection.borrow_mut().on_received(data.len(), &self.context);
+        if let Some(observer) = &self.observer {
+            observer.moved(entry.head.id, Direction::In, data.len());
+        }
+        self.carry(entry, 0, Input::Data(data));
+        self.settle(entry);
+    }
+
+    /// The peer's end of input, after all its bytes.
+    pub fn on_eof(self: &Rc<Self>, entry: &Rc<Entry<D>>) {
+        self.on_peer_ended(entry);
+        let tell = entry.head.connection.borrow_mut().on_eof();
+        if tell {
+            self.carry(entry, 0, Input::Eof);
+        }
+        self.settle(entry);
+    }
+
+    /// The peer's end of input was noticed, though bytes may be left to read.
+    pub fn on_peer_ended(&self, entry: &Rc<Entry<D>>) {
+        if let Some(observer) = &self.observer {
+            observer.peer_ended(entry.head.id);
+        }
+    }
+
+    /// Reading failed, after all that had arrived was reported.
+    pub fn on_error(self: &Rc<Self>, entry: &Rc<Entry<D>>, error: io::Error) {
+        entry.head.connection.borrow_mut().on_error(Reason::io(error));
+        self.settle(entry);
+    }
+
+    /// The peer reset; what had arrived may be left to read.
+    pub fn on_broken(self: &Rc<Self>, entry: &Rc<Entry<D>>, error: io::Error) {
+        entry.head.connection.borrow_mut().on_broken(Reason::io(error));
+        self.settle(entry);
+    }
+
+    /// The kernel takes bytes again.
+    #[cold]
+    pub fn on_writable(self: &Rc<Self>, entry: &Rc<Entry<D>>) {
+        entry.head.connection.borrow_mut().on_writable();
+        self.settle(entry);
+    }
+
+    /// A completion driver's send landed: `sent` bytes, and `rest` came back.
+    pub fn on_sent(self: &Rc<Self>, entry: &Rc<Entry<D>>, sent: usize, rest: &[u8]) {
+        let mut connection = entry.head.connection.borrow_mut();
+        if let Some(out) = connection.out() {
+            out.landed(sent, rest);
+        }
+        connection.on_sent(sent, false, &self.context);
+        drop(connection);
+        self.observe_sent(entry, sent);
+        self.settle(entry);
+    }
+
+    /// The kernel connected, or could not.
+    pub fn on_connected(self: &Rc<Self>, entry: &Rc<Entry<D>>, result: io::Result<()>) {
+        match result {
+            Ok(()) => {
+                entry.head.connection.borrow_mut().on_connected();
+                self.begin(entry);
+            }
+            Err(error) => {
+                entry.head.connection.borrow_mut().fail(Reason::io(error));
+                self.settle(entry);
+            }
+        }
+    }
+
+    /// A connection is there: its layers start, then its protocol is built.
+    pub(super) fn begin(self: &Rc<Self>, entry: &Rc<Entry<D>>) {
+        self.carry(entry, 0, Input::Made);
+        let over = entry.head.connection.borrow().is_over();
+        if !over {
+            if let Err(error) = self.driver.start(entry.head.id, &entry.head.io) {
+                entry.head.connection.borrow_mut().fail(Reason::io(error));
+            }
+        }
+        self.settle(entry);
+    }
+
+    // Into the protocol.
+
+    /// Carries an input up through the layers, and calls the protocol with what arrives.
+    pub(super) fn carry(self: &Rc<Self>, entry: &Rc<Entry<D>>, level: usize, input: Input<'_>) {
+        let connection = &entry.head.connection;
+        carry(connection, &self.context, level, input, &mut |input| match input {
+            Input::Made => self.build(entry),
+            Input::Data(data) => self.callback(entry, |seat, port| seat.data_received(port, data)),
+            Input::Eof => self.callback(entry, |seat, port| seat.eof_received(port)),
+            Input::Event(event) => self.callback(entry, |seat, port| seat.event(port, event)),
+            Input::Timer(timer) => self.callback(entry, |seat, port| seat.timer_fired(port, timer)),
+        });
+    }
+
+    /// Calls the protocol. Its panic ends this connection only.
+    pub(super) fn callback(
+        self: &Rc<Self>,
+        entry: &Rc<Entry<D>>,
+        call: impl FnOnce(&mut dyn Seat, &mut Port<'_, D>),
+    ) {
+        let mut port = Port { engine: self, head: &entry.head };
+        let called = catch_unwind(AssertUnwindSafe(|| {
+            call(&mut *entry.seat.borrow_mut(), &mut port);
+        }));
+        if let Err(payload) = called {
+            entry.head.connection.borrow_mut().fail(Reason::panicked(&*payload));
+        }
+    }
+
+    fn build(self: &Rc<Self>, entry: &Rc<Entry<D>>) {
+        let peer = entry.head.connection.borrow().peer();
+        let mut built = false;
+        self.callback(entry, |seat, _| built = seat.build(&peer));
+        let mut connection = entry.head.connection.borrow_mut();
+        if built {
+            drop(connection);
+            if let Some(observer) = &self.observer {
+                observer.made(entry.head.id, &peer);
+            }
+            return self.callback(entry, |seat, port| seat.connection_made(port));
+        }
+        // A refused peer gets an end in order: it asked for nothing yet.
+        connection.refuse();
+    }
+
+    // Until it is at rest.
+
+    /// Does what the connection says, step by step, until it says nothing more.
+    pub(super) fn settle(self: &Rc<Self>, entry: &Rc<Entry<D>>) {
+        for _ in 0..limits::TURN_STEPS {
+            let step = entry.head.connection.borrow_mut().next(&self.context);
+            if !self.take(entry, step) {
+                return;
+            }
+        }
+        self.touch(entry.head.id);
+    }
+
+    fn take(self: &Rc<Self>, entry: &Rc<Entry<D>>, step: Step) -> bool {
+        let head = &entry.head;
+        match step {
+            Step::Idle => return false,
+            Step::Flush => self.flush(entry),
+            Step::PauseWriting => self.callback(entry, |seat, port| seat.pause_writing(port)),
+            Step::ResumeWriting => self.callback(entry, |seat, port| seat.resume_writing(port)),
+            Step::Reading(on) => {
+                self.driver.reading(head.id, &head.io, on);
+                if let Some(observer) = &self.observer {
+                    observer.paused(head.id, &head.connection.borrow().paused_by());
+                }
+            }
+            Step::ShutdownWrite => self.driver.shutdown_write(head.id, &head.io),
+            Step::CheckUnread => {
+                let unread = self.driver.unread(head.id, &head.io);
+                head.connection.borrow_mut().on_unread(unread);
+            }
+            Step::Deliver(level, held) => {
+                let mut data = Vec::new();
+                let input = held.into_input(&mut data);
+                self.carry(entry, level, input);
+            }
+            Step::Arm(at, sequence) => {
+                self.armed.set(true);
+                self.timers.borrow_mut().wake_connection(at, sequence, head.id);
+            }
+            Step::Lost(why, reset) => {
+                self.lose(entry, &why, reset);
+                return false;
+            }
+        }
+        true
+    }
+
+    fn flush(&self, entry: &Rc<Entry<D>>) {
+        let head = &entry.head;
+        let mut connection = head.connection.borrow_mut();
+        let Some(out) = connection.out() else { return };
+        match self.driver.send(head.id, &head.io, out) {
+            Ok(sent) => {
+                connection.on_sent(sent.bytes, sent.blocked, &self.context);
+                drop(connection);
+                self.observe_sent(entry, sent.bytes);
+            }
+            Err(error) => connection.on_broken(Reason::io(error)),
+        }
+    }
+
+    fn observe_sent(&self, entry: &Rc<Entry<D>>, bytes: usize) {
+        if let Some(observer) = &self.observer {
+            if bytes > 0 {
+                observer.moved(entry.head.id, Direction::Out, bytes);
+            }
+            observer.queued(entry.head.id, entry.head.connection.borrow().buffered());
+        }
+    }
+
+    /// The end: the handle dies, the protocol hears, the socket closes, the factory hears.
+    fn lose(self: &Rc<Self>, entry: &Rc<Entry<D>>, why: &Reason, reset: bool) {
+        let head = &entry.head;
+        let (built, connecting) = {
+            let connection = head.connection.borrow();
+            connection.existing_mailbox().inspect(|mailbox| mailbox.mark_gone());
+            (connection.is_built(), connection.is_connecting())
+        };
+        if built {
+            let mut port = Port { engine: self, head };
+            self.guarded("connection_lost", || {
+                entry.seat.borrow_mut().connection_lost(&mut port, why);
+            });
+        }
+        head.connection.borrow_mut().bury(why, &self.context);
+        self.driver.end(head.id, &head.io, reset);
+        let removed = self.slots.borrow_mut().remove(head.id.slot);
+        debug_assert!(removed.is_some(), "a connection is lost once");
+        self.count_end(drain::Ended { why, built });
+        if let Some(observer) = &self.observer {
+            let (received, sent) = head.connection.borrow().totals();
+            observer.ended(head.id, why, Totals { received, sent });
+        }
+        self.guarded("a factory", || {
+            entry.seat.borrow_mut().ended(&**self, why, connecting);
+        });
+    }
+}
+
+/// What a handle may ask that calls nobody.
+pub(super) fn command(connection: &mut Connection, request: Request, context: &Context) {
+    match request {
+        Request::Write(data) => {
+            connection.write(&data, context);
+        }
+        Request::Close => connection.close(),
+        Request::Fail(why) => connection.fail(why),
+        Request::ShutdownWrite => connection.shutdown_write(),
+        Request::PauseReading => connection.pause_reading(),
+        Request::ResumeReading => connection.resume_reading(),
+        Request::Event(_) | Request::Call(_) => {}
+    }
+}
