@@ -84,6 +84,9 @@ pub const MAIL_BYTES: usize = 1024 * 1024;
 /// Requests that `Remote`s may have waiting. At it: `HandleError::Full`.
 pub const REMOTE_ITEMS: usize = 1024;
 
+/// Threads that a thread server runs at once. Cost: a stack and a read buffer each. At
+/// it: the next connection is closed at once, and the log says so.
+pub const THREADS: usize = 4096;
 /// Connections that the kernel keeps for us until we accept them.
 pub const BACKLOG: i32 = 4096;
 /// After running out of descriptors, accepting pauses for this long, doubling up to

@@ -141,6 +141,12 @@ impl Connection {
         self.wire.has(CONNECTING)
     }
 
+    /// Whether a word of the kernel is waited for: it connected, or takes bytes again.
+    #[inline]
+    pub fn waits_to_write(&self) -> bool {
+        self.wire.has(CONNECTING | BLOCKED)
+    }
+
     /// Whether the end is decided.
     pub fn is_over(&self) -> bool {
         self.wire.has(DEAD | DONE)

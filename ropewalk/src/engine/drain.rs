@@ -26,6 +26,9 @@ pub struct Report {
     pub unsent: u64,
 }
 
+/// Threads that were cut get so long to say so, before they are counted as cut unheard.
+const GUESTS_MARGIN: Duration = Duration::from_millis(500);
+
 /// A stop under way.
 pub(crate) struct Draining {
     until: Time,
@@ -60,7 +63,24 @@ impl<D: Driver> Engine<D> {
         if until <= self.context.now() {
             return self.cut();
         }
+        self.drain_guests(until - self.context.now());
+        self.later(until + GUESTS_MARGIN, Engine::cut_if_due);
         self.later(until, Engine::cut_if_due);
+        self.end_if_empty();
+    }
+
+    /// When the stop under way will cut, if there is one.
+    pub(super) fn drain_until(&self) -> Option<Time> {
+        self.draining.borrow().as_ref().map(|draining| draining.until)
+    }
+
+    pub(super) fn add_to_report(&self, other: Report) {
+        let mut report = self.report.get();
+        report.open += other.open;
+        report.ended += other.ended;
+        report.cut += other.cut;
+        report.unsent += other.unsent;
+        self.report.set(report);
         self.end_if_empty();
     }
 
@@ -123,6 +143,16 @@ impl<D: Driver> Engine<D> {
             entry.head.connection.borrow_mut().fail(Reason::new(Kind::Stopped));
             self.settle(&entry);
         }
+        self.drain_guests(Duration::ZERO);
+        let margin_is_over = self
+            .drain_until()
+            .is_some_and(|until| self.context.now() >= until + GUESTS_MARGIN);
+        if margin_is_over {
+            let abandoned = self.abandon_guests();
+            self.add_to_report(Report { open: abandoned, cut: abandoned, ..Report::default() });
+        } else {
+            self.later(self.context.now() + GUESTS_MARGIN, Engine::cut_if_due);
+        }
         self.end_if_empty();
     }
 
@@ -141,7 +171,7 @@ impl<D: Driver> Engine<D> {
     }
 
     fn end_if_empty(&self) {
-        if self.draining.borrow().is_some() && self.connections() == 0 {
+        if self.draining.borrow().is_some() && self.connections() == 0 && self.guests() == 0 {
             self.finished.set(true);
         }
     }

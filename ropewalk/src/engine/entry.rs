@@ -32,7 +32,7 @@ pub struct Head<D: Driver> {
 }
 
 /// Where a protocol sits: empty until the topmost layer is ready.
-pub(crate) trait Seat: Protocol {
+pub trait Seat: Protocol {
     /// Builds the protocol; false if the factory refused.
     fn build(&mut self, peer: &Addr) -> bool;
     /// The connection is over, and the protocol (if there was one) has heard.

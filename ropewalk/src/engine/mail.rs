@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::drain::Report;
 use super::driver::Wake;
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::limits;
@@ -20,6 +21,8 @@ pub(crate) enum Letter {
     Request(Arc<Mailbox>, Request),
     Call(Box<dyn FnOnce(&dyn Net) + Send>),
     Drain(Option<Duration>),
+    GuestArrived(u64, Remote),
+    GuestLeft(u64, Report),
     Resolved(u64, std::io::Result<Vec<std::net::SocketAddr>>),
 }
 

@@ -15,6 +15,7 @@ mod connect;
 mod drain;
 mod driver;
 mod entry;
+mod guests;
 mod listen;
 mod mail;
 mod port;
@@ -36,7 +37,9 @@ use drain::Draining;
 pub use drain::Report;
 pub use driver::{Driver, Reply, Sent, Wake};
 pub use entry::{Entry, Head};
-use entry::{Seat, Seated, Source};
+pub(crate) use guests::Guest;
+pub use entry::Seat;
+use entry::{Seated, Source};
 use listen::Listening;
 use mail::{Here, Home, Letter, Mail, bytes_of};
 pub use mail::Remote;
@@ -75,6 +78,8 @@ pub struct Engine<D: Driver> {
     armed: Cell<bool>,
     lookups: RefCell<BTreeMap<u64, Rc<dyn Attempting>>>,
     next_lookup: Cell<u64>,
+    guests: RefCell<BTreeMap<u64, Option<Remote>>>,
+    next_guest: Cell<u64>,
     running: Cell<bool>,
     draining: RefCell<Option<Draining>>,
     finished: Cell<bool>,
@@ -87,7 +92,6 @@ enum Task<D: Driver> {
     Request(Arc<Mailbox>, Request),
     Attempt(Rc<dyn Attempting>),
     StopListening(Rc<Listening<D>>),
-    Call(Call),
     Drain(Option<Duration>),
 }
 
@@ -114,6 +118,8 @@ impl<D: Driver> Engine<D> {
             armed: Cell::new(false),
             lookups: RefCell::default(),
             next_lookup: Cell::new(0),
+            guests: RefCell::default(),
+            next_guest: Cell::new(0),
             running: Cell::new(false),
             draining: RefCell::default(),
             finished: Cell::new(false),
@@ -185,6 +191,7 @@ impl<D: Driver> Engine<D> {
         self.connections() == 0
             && self.listeners.borrow().is_empty()
             && self.lookups.borrow().is_empty()
+            && self.guests() == 0
             && !self.work.get()
             && !self.mail.any()
             && self.timers.borrow_mut().next().is_none()
@@ -274,6 +281,8 @@ impl<D: Driver> Engine<D> {
                     self.guarded("a call from another thread", || call(&**self));
                 }
                 Letter::Drain(grace) => self.drain(grace),
+                Letter::GuestArrived(key, remote) => self.guest_arrived(key, remote),
+                Letter::GuestLeft(key, report) => self.guest_left(key, report),
                 Letter::Resolved(key, found) => {
                     let attempt = self.lookups.borrow_mut().remove(&key);
                     if let Some(attempt) = attempt {
@@ -323,7 +332,6 @@ impl<D: Driver> Engine<D> {
                 }
                 Some(Task::Attempt(attempt)) => attempt.proceed(),
                 Some(Task::StopListening(listening)) => self.stop_listening(&listening),
-                Some(Task::Call(call)) => self.guarded("a call", || call(&**self)),
                 Some(Task::Drain(grace)) => self.drain(grace),
             }
         }

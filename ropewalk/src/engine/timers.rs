@@ -38,10 +38,6 @@ pub(crate) struct Timers {
 const SWEEP_FROM: usize = 64;
 
 impl Timers {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.heap.is_empty()
-    }
-
     pub(crate) fn wake_connection(&mut self, at: Time, sequence: u64, id: ConnectionId) {
         self.heap.push(Reverse((at, sequence, Wakeup::Connection(id))));
     }

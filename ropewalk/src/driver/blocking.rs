@@ -1,0 +1,302 @@
+//! The driver of a thread that serves a connection: it blocks in `poll(2)` over that one
+//! socket, and those that its protocol opened.
+//! Owns: the list of the thread's sockets and the wake-up from other threads.
+//! Never: shares anything with another thread but the wake-up, or holds a rule of a
+//! connection's life.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::net::IpAddr;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use socket2::Socket;
+
+use super::resolver::{Resolver, lookup};
+use super::stream::{self, Bound};
+use super::wakeup::{Alarm, alarm};
+use crate::addr::Addr;
+use crate::clock::{Clock, MachineClock};
+use crate::engine::{Driver, Engine, Entry, Reply, Sent, Wake};
+use crate::limits;
+use crate::protocol::{ConnectionId, Out};
+
+/// The driver of a connection's own thread.
+pub struct Blocking {
+    connections: RefCell<Vec<ConnectionId>>,
+    listeners: RefCell<Vec<(u32, Weak<Bound>)>>,
+    alarm: Alarm,
+    waker: Arc<dyn Wake>,
+    clock: MachineClock,
+    buffer: RefCell<Vec<u8>>,
+    resolver: Resolver,
+}
+
+/// A connection's socket under this driver.
+pub struct BlockingIo {
+    socket: Socket,
+    /// The kernel said that both directions ended, and nobody reads: it would say so
+    /// again at once, so it is not asked before somebody does.
+    hung_up: Cell<bool>,
+}
+
+/// A listening socket under this driver.
+pub struct BlockingListener(Rc<Bound>);
+
+impl Blocking {
+    /// A driver for the calling thread.
+    ///
+    /// # Errors
+    /// The system has no descriptor left.
+    pub fn new() -> io::Result<Blocking> {
+        let (alarm, waker) = alarm()?;
+        Ok(Blocking {
+            connections: RefCell::default(),
+            listeners: RefCell::default(),
+            alarm,
+            waker: Arc::new(waker),
+            clock: MachineClock::begin(),
+            buffer: RefCell::new(vec![0; limits::READ_BUFFER_BYTES]),
+            resolver: Resolver::default(),
+        })
+    }
+
+    /// A socket that is connected already, for [`Engine::adopt`].
+    ///
+    /// # Errors
+    /// It cannot be made non-blocking.
+    pub fn io(socket: Socket) -> io::Result<BlockingIo> {
+        socket.set_nonblocking(true)?;
+        Ok(BlockingIo { socket, hung_up: Cell::new(false) })
+    }
+
+    fn wanted(entry: &Entry<Self>) -> Option<PollFlags> {
+        let connection = entry.head.connection.borrow();
+        let mut flags = PollFlags::empty();
+        if connection.is_reading() {
+            flags |= PollFlags::IN;
+        } else if entry.head.io.hung_up.get() {
+            return None;
+        }
+        if connection.waits_to_write() {
+            flags |= PollFlags::OUT;
+        }
+        Some(flags)
+    }
+
+    fn on_event(&self, engine: &Rc<Engine<Self>>, entry: &Rc<Entry<Self>>, seen: PollFlags) {
+        let head = &entry.head;
+        if head.connection.borrow().is_connecting() {
+            if let Some(result) = stream::connected(&head.io.socket) {
+                engine.on_connected(entry, result);
+            }
+            return;
+        }
+        if seen.contains(PollFlags::OUT) && head.connection.borrow().waits_to_write() {
+            engine.on_writable(entry);
+        }
+        if head.connection.borrow().is_reading() {
+            return self.read(engine, entry);
+        }
+        if seen.intersects(PollFlags::ERR | PollFlags::HUP) {
+            head.io.hung_up.set(true);
+            match stream::pending_error(&head.io.socket) {
+                Some(error) => engine.on_broken(entry, error),
+                None => engine.on_peer_ended(entry),
+            }
+        }
+    }
+
+    fn read(&self, engine: &Rc<Engine<Self>>, entry: &Rc<Entry<Self>>) {
+        let mut buffer = self.buffer.borrow_mut();
+        let mut left = limits::TURN_READ_BYTES;
+        while left > 0 && entry.head.connection.borrow().is_reading() {
+            match stream::recv(&entry.head.io.socket, &mut buffer) {
+                Ok(0) => return engine.on_eof(entry),
+                Ok(count) => {
+                    engine.on_data(entry, &buffer[..count]);
+                    // `poll` is level-triggered: what is left is said again.
+                    if count < buffer.len() {
+                        return;
+                    }
+                    left = left.saturating_sub(count);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) => return engine.on_error(entry, error),
+            }
+        }
+    }
+
+    fn accept_bound(&self, engine: &Rc<Engine<Self>>, number: u32, bound: &Bound, most: usize) {
+        for _ in 0..most {
+            match stream::accept(&bound.socket) {
+                Ok((socket, peer)) => {
+                    let io = BlockingIo { socket, hung_up: Cell::new(false) };
+                    engine.on_accepted(number, io, &peer);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) => {
+                    if !engine.on_accept_error(number, &error) {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Driver for Blocking {
+    type Io = BlockingIo;
+    type Listener = BlockingListener;
+
+    fn clock(&self) -> Box<dyn Clock> {
+        Box::new(self.clock)
+    }
+
+    fn waker(&self) -> Arc<dyn Wake> {
+        self.waker.clone()
+    }
+
+    fn turn(&self, engine: &Rc<Engine<Self>>, wait: Option<Duration>) -> io::Result<()> {
+        let mut entries = Vec::new();
+        self.connections.borrow_mut().retain(|id| match engine.entry(*id) {
+            Some(entry) => {
+                if let Some(flags) = Self::wanted(&entry) {
+                    entries.push((entry, flags));
+                }
+                true
+            }
+            None => false,
+        });
+        let mut listeners = Vec::new();
+        self.listeners.borrow_mut().retain(|(number, bound)| match bound.upgrade() {
+            Some(bound) => {
+                listeners.push((*number, bound));
+                true
+            }
+            None => false,
+        });
+        let mut fds = vec![PollFd::new(&self.alarm, PollFlags::IN)];
+        fds.extend(entries.iter().map(|(entry, flags)| PollFd::new(&entry.head.io.socket, *flags)));
+        fds.extend(listeners.iter().map(|(_, bound)| PollFd::new(&bound.socket, PollFlags::IN)));
+        let timeout = wait.map(|wait| Timespec {
+            tv_sec: wait.as_secs().try_into().unwrap_or(i64::MAX),
+            tv_nsec: wait.subsec_nanos().into(),
+        });
+        match poll(&mut fds, timeout.as_ref()) {
+            Err(rustix::io::Errno::INTR) => return Ok(()),
+            polled => polled?,
+        };
+        let seen: Vec<PollFlags> = fds.iter().map(PollFd::revents).collect();
+        drop(fds);
+        engine.context().forget_now();
+        let mut seen = seen.into_iter();
+        if seen.next().is_some_and(|seen| !seen.is_empty()) {
+            self.alarm.hear();
+        }
+        for ((entry, _), seen) in entries.iter().zip(&mut seen) {
+            if !seen.is_empty() {
+                self.on_event(engine, entry, seen);
+            }
+        }
+        for ((number, bound), seen) in listeners.iter().zip(seen) {
+            if !seen.is_empty() {
+                self.accept_bound(engine, *number, bound, limits::TURN_ACCEPTS);
+            }
+        }
+        Ok(())
+    }
+
+    fn lookup(&self, host: &str) -> io::Result<Vec<IpAddr>> {
+        Ok(lookup(host, 0)?.into_iter().map(|addr| addr.ip()).collect())
+    }
+
+    fn resolve(&self, host: &str, port: u16, reply: Reply) -> io::Result<()> {
+        self.resolver.resolve(host, port, reply)
+    }
+
+    fn listen(&self, number: u32, at: &Addr) -> io::Result<(BlockingListener, Addr)> {
+        let bound = Rc::new(stream::listen(at)?);
+        let addr = bound.addr.clone();
+        self.listeners.borrow_mut().push((number, Rc::downgrade(&bound)));
+        Ok((BlockingListener(bound), addr))
+    }
+
+    fn accept_now(
+        &self,
+        engine: &Rc<Engine<Self>>,
+        number: u32,
+        listener: &BlockingListener,
+        most: usize,
+    ) {
+        self.accept_bound(engine, number, &listener.0, most);
+    }
+
+    fn connect(&self, id: ConnectionId, to: &Addr) -> io::Result<BlockingIo> {
+        let socket = stream::connect(to)?;
+        self.connections.borrow_mut().push(id);
+        Ok(BlockingIo { socket, hung_up: Cell::new(false) })
+    }
+
+    fn start(&self, id: ConnectionId, _: &BlockingIo) -> io::Result<()> {
+        let mut connections = self.connections.borrow_mut();
+        if !connections.contains(&id) {
+            connections.push(id);
+        }
+        Ok(())
+    }
+
+    fn send(&self, _: ConnectionId, io: &BlockingIo, out: &mut Out) -> io::Result<Sent> {
+        let unsent = out.unsent();
+        let length = unsent.len();
+        match stream::send(&io.socket, unsent) {
+            Ok(bytes) => {
+                out.consume(bytes);
+                Ok(Sent { bytes, blocked: bytes < length })
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                Ok(Sent { bytes: 0, blocked: true })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn reading(&self, _: ConnectionId, io: &BlockingIo, _: bool) {
+        // Asked at each wait; but what was a hang-up is looked at again.
+        io.hung_up.set(false);
+    }
+
+    fn read_now(&self, engine: &Rc<Engine<Self>>, entry: &Rc<Entry<Self>>) {
+        while stream::has_unread(&entry.head.io.socket)
+            && entry.head.connection.borrow().is_reading()
+        {
+            self.read(engine, entry);
+        }
+    }
+
+    fn unread(&self, _: ConnectionId, io: &BlockingIo) -> bool {
+        stream::has_unread(&io.socket)
+    }
+
+    fn shutdown_write(&self, _: ConnectionId, io: &BlockingIo) {
+        stream::shutdown_write(&io.socket);
+    }
+
+    fn end(&self, _: ConnectionId, io: &BlockingIo, reset: bool) {
+        if reset {
+            stream::reset_on_close(&io.socket);
+        }
+    }
+
+    fn local_addr(&self, io: &BlockingIo) -> Addr {
+        stream::local_addr(&io.socket)
+    }
+}
+
+impl std::fmt::Debug for Blocking {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Blocking")
+    }
+}

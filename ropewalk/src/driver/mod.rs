@@ -1,0 +1,15 @@
+//! What does the I/O: one file a kernel interface, all of the same shape.
+//! Owns: the drivers. Never: holds a rule of a connection's life; see `engine::Driver`
+//! for what each of them keeps.
+
+mod blocking;
+mod poll;
+mod resolver;
+mod signals;
+mod source;
+mod stream;
+mod wakeup;
+
+pub use blocking::{Blocking, BlockingIo, BlockingListener};
+pub use signals::StopSignals;
+pub use poll::{Poll, PollIo, PollListener};

@@ -1,0 +1,391 @@
+//! The readiness driver: mio (epoll, kqueue, IOCP), edge-triggered.
+//! Owns: the poll, the loop's one read buffer, the ready list of what a turn's budget
+//! left over. Never: holds a rule of a connection's life.
+//!
+//! A read that fills less than the buffer ends the loop without another call: the next
+//! byte is a new edge. Not so on Windows, nor when the event said that the peer ended or
+//! failed; there it reads until the kernel says no.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::net::IpAddr;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::time::Duration;
+
+use mio::event::Event;
+use mio::{Events, Interest, Registry, Token, Waker};
+use socket2::Socket;
+
+use super::resolver::{Resolver, lookup};
+use super::source::Source;
+use super::stream::{self, UnixFile};
+use crate::addr::Addr;
+use crate::clock::{Clock, MachineClock};
+use crate::engine::{Driver, Engine, Entry, Reply, Sent, Wake};
+use crate::limits;
+use crate::protocol::{ConnectionId, Out};
+
+/// The readiness driver.
+pub struct Poll {
+    turn: RefCell<Box<Turn>>,
+    registry: Registry,
+    waker: Arc<MioWaker>,
+    clock: MachineClock,
+    ready: RefCell<Vec<Ready>>,
+    /// Whether `ready` has something: the flag that an idle turn asks.
+    any_ready: Cell<bool>,
+    listeners: RefCell<Vec<(u32, Weak<Bound>)>>,
+    resolver: Resolver,
+}
+
+/// What a turn needs, in one piece.
+struct Turn {
+    poll: mio::Poll,
+    events: Events,
+    buffer: Vec<u8>,
+}
+
+/// What a budget left over, or what must be tried without a new edge.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ready {
+    Read(ConnectionId),
+    Accept(u32),
+}
+
+/// A connection's socket under this driver.
+pub struct PollIo {
+    source: Source,
+    registered: Cell<bool>,
+    /// An edge said that the peer ended or failed: read until the kernel says no.
+    drain: Cell<bool>,
+}
+
+/// A listening socket under this driver.
+pub struct PollListener(Rc<Bound>);
+
+struct Bound {
+    source: Source,
+    _file: Option<UnixFile>,
+}
+
+// A token is a slot and its generation. Listeners take a slot that no table reaches.
+const _: () = assert!(usize::BITS == 64, "a token holds a slot and a generation");
+const LISTENER_SLOT: u32 = u32::MAX;
+const WAKER: Token = Token(usize::MAX);
+const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
+
+fn token(slot: u32, generation: u32) -> Token {
+    Token((generation as usize) << 32 | slot as usize)
+}
+
+impl Poll {
+    /// A poll of its own.
+    ///
+    /// # Errors
+    /// The system has no descriptor left.
+    pub fn new() -> io::Result<Poll> {
+        let poll = mio::Poll::new()?;
+        let registry = poll.registry().try_clone()?;
+        let waker = Arc::new(MioWaker(Waker::new(&registry, WAKER)?));
+        let turn = Turn {
+            poll,
+            events: Events::with_capacity(limits::TURN_EVENTS),
+            buffer: vec![0; limits::READ_BUFFER_BYTES],
+        };
+        Ok(Poll {
+            turn: RefCell::new(Box::new(turn)),
+            registry,
+            waker,
+            clock: MachineClock::begin(),
+            ready: RefCell::default(),
+            any_ready: Cell::new(false),
+            listeners: RefCell::default(),
+            resolver: Resolver::default(),
+        })
+    }
+
+    fn again(&self, what: Ready) {
+        let mut ready = self.ready.borrow_mut();
+        if !ready.contains(&what) {
+            ready.push(what);
+        }
+        self.any_ready.set(true);
+    }
+
+    /// One event of a connection.
+    #[inline]
+    fn on_event(&self, engine: &Rc<Engine<Self>>, event: &Event, buffer: &mut [u8]) {
+        let token = event.token().0;
+        let (slot, generation) = (token as u32, (token >> 32) as u32);
+        let Some(entry) = engine.entry_at(slot, generation) else {
+            return self.on_other_event(engine, slot, generation);
+        };
+        let odd = event.is_read_closed() || event.is_error();
+        if odd || entry.head.connection.borrow().waits_to_write() {
+            if self.on_odd_event(engine, event, &entry) {
+                return;
+            }
+        }
+        if odd || event.is_readable() {
+            self.read(engine, &entry, buffer);
+        }
+    }
+
+    /// Connecting, unblocked, ended or failed. Answers whether that was all.
+    #[cold]
+    fn on_odd_event(&self, engine: &Rc<Engine<Self>>, event: &Event, entry: &Rc<Entry<Self>>) -> bool {
+        let head = &entry.head;
+        if head.connection.borrow().is_connecting() {
+            if let Some(result) = stream::connected(head.io.source.socket()) {
+                engine.on_connected(entry, result);
+            }
+            return true; // if it connected, `start` has put it on the ready list
+        }
+        if event.is_writable() && head.connection.borrow().waits_to_write() {
+            engine.on_writable(entry);
+        }
+        if event.is_read_closed() || event.is_error() {
+            head.io.drain.set(true);
+            if !head.connection.borrow().is_reading() {
+                // Nobody reads, so the socket is asked what happened.
+                match stream::pending_error(head.io.source.socket()) {
+                    Some(error) => engine.on_broken(entry, error),
+                    None => engine.on_peer_ended(entry),
+                }
+            }
+        }
+        false
+    }
+
+    #[cold]
+    fn on_other_event(&self, engine: &Rc<Engine<Self>>, slot: u32, number: u32) {
+        // The waker's event is only there to end the wait.
+        if slot == LISTENER_SLOT && number != u32::MAX {
+            self.accept_from(engine, number, limits::TURN_ACCEPTS);
+        }
+    }
+
+    fn accept_from(&self, engine: &Rc<Engine<Self>>, number: u32, most: usize) {
+        let bound = self.listeners.borrow().iter().find(|(n, _)| *n == number).map(|(_, b)| b.upgrade());
+        if let Some(Some(bound)) = bound {
+            self.accept_bound(engine, number, &bound, most);
+        }
+    }
+
+    fn accept_bound(&self, engine: &Rc<Engine<Self>>, number: u32, bound: &Rc<Bound>, most: usize) {
+        for _ in 0..most {
+            match bound.source.accept() {
+                Ok((socket, peer)) => engine.on_accepted(number, PollIo::new(socket), &peer),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) => {
+                    if !engine.on_accept_error(number, &error) {
+                        return;
+                    }
+                }
+            }
+        }
+        self.again(Ready::Accept(number));
+    }
+
+    /// Reads until the kernel has no more, the protocol wants no more, or the budget is
+    /// spent.
+    #[inline]
+    fn read(&self, engine: &Rc<Engine<Self>>, entry: &Rc<Entry<Self>>, buffer: &mut [u8]) {
+        let head = &entry.head;
+        let mut left = limits::TURN_READ_BYTES;
+        while head.connection.borrow().is_reading() {
+            match head.io.source.recv(buffer) {
+                Ok(0) => return engine.on_eof(entry),
+                Ok(count) => {
+                    engine.on_data(entry, &buffer[..count]);
+                    if count < buffer.len() && !head.io.drain.get() && cfg!(not(windows)) {
+                        return;
+                    }
+                    left = left.saturating_sub(count);
+                    if left == 0 {
+                        return self.again(Ready::Read(head.id));
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return head.io.drain.set(false);
+                }
+                Err(error) => return engine.on_error(entry, error),
+            }
+        }
+    }
+
+    fn serve_ready(&self, engine: &Rc<Engine<Self>>, buffer: &mut [u8]) {
+        let ready = self.ready.take();
+        self.any_ready.set(false);
+        for what in ready {
+            match what {
+                Ready::Accept(number) => self.accept_from(engine, number, limits::TURN_ACCEPTS),
+                Ready::Read(id) => {
+                    if let Some(entry) = engine.entry(id) {
+                        self.read(engine, &entry, buffer);
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl PollIo {
+    /// A connected socket that this driver will own. It must be non-blocking.
+    pub(crate) fn new(socket: Socket) -> PollIo {
+        PollIo {
+            source: Source::stream(socket),
+            registered: Cell::new(false),
+            drain: Cell::new(false),
+        }
+    }
+}
+
+impl Driver for Poll {
+    type Io = PollIo;
+    type Listener = PollListener;
+
+    fn clock(&self) -> Box<dyn Clock> {
+        Box::new(self.clock)
+    }
+
+    fn waker(&self) -> Arc<dyn Wake> {
+        self.waker.clone()
+    }
+
+    fn turn(&self, engine: &Rc<Engine<Self>>, wait: Option<Duration>) -> io::Result<()> {
+        let mut turn = self.turn.borrow_mut();
+        let Turn { poll, events, buffer } = &mut **turn;
+        let leftover = self.any_ready.get();
+        match poll.poll(events, if leftover { Some(Duration::ZERO) } else { wait }) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            polled => polled?,
+        }
+        engine.context().forget_now();
+        if leftover {
+            self.serve_ready(engine, buffer);
+        }
+        for event in events.iter() {
+            self.on_event(engine, event, buffer);
+        }
+        Ok(())
+    }
+
+    fn lookup(&self, host: &str) -> io::Result<Vec<IpAddr>> {
+        Ok(lookup(host, 0)?.into_iter().map(|addr| addr.ip()).collect())
+    }
+
+    fn resolve(&self, host: &str, port: u16, reply: Reply) -> io::Result<()> {
+        self.resolver.resolve(host, port, reply)
+    }
+
+    fn listen(&self, number: u32, at: &Addr) -> io::Result<(PollListener, Addr)> {
+        let stream::Bound { socket, addr, file } = stream::listen(at)?;
+        let bound = Rc::new(Bound { source: Source::listener(socket), _file: file });
+        bound.source.register(&self.registry, token(LISTENER_SLOT, number), Interest::READABLE)?;
+        let mut listeners = self.listeners.borrow_mut();
+        listeners.retain(|(_, bound)| bound.strong_count() > 0);
+        listeners.push((number, Rc::downgrade(&bound)));
+        Ok((PollListener(bound), addr))
+    }
+
+    fn accept_now(
+        &self,
+        engine: &Rc<Engine<Self>>,
+        number: u32,
+        listener: &PollListener,
+        most: usize,
+    ) {
+        self.accept_bound(engine, number, &listener.0, most);
+    }
+
+    fn connect(&self, id: ConnectionId, to: &Addr) -> io::Result<PollIo> {
+        let io = PollIo::new(stream::connect(to)?);
+        io.source.register(&self.registry, token(id.slot, id.generation), BOTH)?;
+        io.registered.set(true);
+        Ok(io)
+    }
+
+    fn start(&self, id: ConnectionId, io: &PollIo) -> io::Result<()> {
+        if io.registered.replace(true) {
+            // It connected: the edge for its first bytes may be gone already.
+            self.again(Ready::Read(id));
+            return Ok(());
+        }
+        io.source.register(&self.registry, token(id.slot, id.generation), BOTH)
+    }
+
+    #[inline]
+    fn send(&self, _: ConnectionId, io: &PollIo, out: &mut Out) -> io::Result<Sent> {
+        let mut bytes = 0;
+        loop {
+            let unsent = out.unsent();
+            let length = unsent.len();
+            match io.source.send(unsent) {
+                Ok(count) => {
+                    out.consume(count);
+                    bytes += count;
+                    if count == length {
+                        return Ok(Sent { bytes, blocked: false });
+                    }
+                    // The kernel is full and will say when it is not. On Windows only
+                    // after it has said "would block".
+                    if cfg!(not(windows)) {
+                        return Ok(Sent { bytes, blocked: true });
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return Ok(Sent { bytes, blocked: true });
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn reading(&self, id: ConnectionId, _: &PollIo, on: bool) {
+        if on {
+            self.again(Ready::Read(id));
+        }
+    }
+
+    fn read_now(&self, engine: &Rc<Engine<Self>>, entry: &Rc<Entry<Self>>) {
+        let mut turn = self.turn.borrow_mut();
+        entry.head.io.drain.set(true);
+        self.read(engine, entry, &mut turn.buffer);
+    }
+
+    fn unread(&self, _: ConnectionId, io: &PollIo) -> bool {
+        stream::has_unread(io.source.socket())
+    }
+
+    fn shutdown_write(&self, _: ConnectionId, io: &PollIo) {
+        stream::shutdown_write(io.source.socket());
+    }
+
+    fn end(&self, _: ConnectionId, io: &PollIo, reset: bool) {
+        if reset {
+            stream::reset_on_close(io.source.socket());
+        }
+    }
+
+    fn local_addr(&self, io: &PollIo) -> Addr {
+        stream::local_addr(io.source.socket())
+    }
+}
+
+struct MioWaker(Waker);
+
+impl Wake for MioWaker {
+    fn wake(&self) {
+        if let Err(error) = self.0.wake() {
+            tracing::error!("a loop could not be woken: {error}");
+        }
+    }
+}
+
+impl std::fmt::Debug for Poll {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Poll")
+    }
+}

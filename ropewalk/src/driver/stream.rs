@@ -1,0 +1,156 @@
+//! A stream socket, as the drivers hold it: TCP or Unix, non-blocking, closed on drop.
+//! Owns: the system calls on one connected (or connecting, or listening) socket.
+//! Never: waits, retries beyond an interruption, or knows an engine.
+
+use std::io;
+use std::mem::MaybeUninit;
+use std::net::{Ipv6Addr, Shutdown, SocketAddr};
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
+
+use crate::addr::Addr;
+use crate::limits;
+
+#[cfg(unix)]
+mod unix;
+#[cfg(unix)]
+pub(crate) use unix::{UnixFile, accept, recv, send};
+#[cfg(windows)]
+mod windows;
+#[cfg(windows)]
+pub(crate) use windows::{UnixFile, accept, recv, send};
+
+/// A listening socket, and its file if it has one.
+pub(crate) struct Bound {
+    pub(crate) socket: Socket,
+    pub(crate) addr: Addr,
+    /// Removes the file of a Unix socket when dropped.
+    pub(crate) file: Option<UnixFile>,
+}
+
+/// Binds and listens. `SO_REUSEADDR` is set where it means "despite old connections in
+/// TIME_WAIT", and not on Windows, where it would mean "despite another listener".
+pub(crate) fn listen(at: &Addr) -> io::Result<Bound> {
+    let Addr::Ip(ip) = at else { return unix_listen(at) };
+    let socket = Socket::new(Domain::for_address(*ip), Type::STREAM, Some(Protocol::TCP))?;
+    // On Windows it would allow a second listener on the same port.
+    #[cfg(unix)]
+    socket.set_reuse_address(true)?;
+    if ip.is_ipv6() {
+        // IPv4 has a listener of its own, so that a peer's address is written as what it is.
+        socket.set_only_v6(ip.ip() == Ipv6Addr::UNSPECIFIED)?;
+    }
+    socket.bind(&(*ip).into())?;
+    socket.listen(limits::BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    // Accepted sockets inherit it, which saves a call for each; where they do not, a
+    // small answer would wait for the peer's acknowledgement of the one before.
+    socket.set_tcp_nodelay(true)?;
+    let addr = addr_of(&socket.local_addr()?);
+    Ok(Bound { socket, addr, file: None })
+}
+
+fn unix_listen(at: &Addr) -> io::Result<Bound> {
+    match at {
+        Addr::Unix(Some(path)) => {
+            let (socket, file) = UnixFile::listen(path)?;
+            Ok(Bound { socket, addr: at.clone(), file: Some(file) })
+        }
+        _ => Err(unsupported("this kind of address")),
+    }
+}
+
+/// Begins to connect. The socket is writable, or failed, when it is decided.
+pub(crate) fn connect(to: &Addr) -> io::Result<Socket> {
+    let (domain, address) = match to {
+        Addr::Ip(ip) => (Domain::for_address(*ip), SockAddr::from(*ip)),
+        Addr::Unix(Some(path)) => (Domain::UNIX, SockAddr::unix(path)?),
+        _ => return Err(unsupported("this kind of address")),
+    };
+    let socket = Socket::new(domain, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    if domain != Domain::UNIX {
+        socket.set_tcp_nodelay(true)?;
+    }
+    match socket.connect(&address) {
+        Err(error) if !is_in_progress(&error) => Err(error),
+        _ => Ok(socket),
+    }
+}
+
+/// Whether a connect is decided: `None` not yet.
+pub(crate) fn connected(socket: &Socket) -> Option<io::Result<()>> {
+    match socket.take_error() {
+        Ok(Some(error)) | Err(error) => return Some(Err(error)),
+        Ok(None) => {}
+    }
+    // A spurious wake-up has no error either; only a connected socket has a peer.
+    match socket.peer_addr() {
+        Ok(_) => Some(Ok(())),
+        Err(error) if error.kind() == io::ErrorKind::NotConnected => None,
+        Err(error) => Some(Err(error)),
+    }
+}
+
+/// Whether bytes wait to be read. The end of input is no byte.
+pub(crate) fn has_unread(socket: &Socket) -> bool {
+    let mut byte = [MaybeUninit::uninit(); 1];
+    matches!(retry(|| socket.peek(&mut byte)), Ok(1..))
+}
+
+/// Ends our direction. A peer that is gone already is no error: reading tells.
+pub(crate) fn shutdown_write(socket: &Socket) {
+    let _ = socket.shutdown(Shutdown::Write);
+}
+
+/// Makes the close, soon to come, a reset.
+pub(crate) fn reset_on_close(socket: &Socket) {
+    // If it fails the close is in order, and the peer has at most a shorter answer.
+    let _ = socket.set_linger(Some(Duration::ZERO));
+}
+
+/// This end's address.
+pub(crate) fn local_addr(socket: &Socket) -> Addr {
+    socket.local_addr().map_or(Addr::Unix(None), |addr| addr_of(&addr))
+}
+
+/// An error that the socket has pending: how a reset is noticed without reading.
+pub(crate) fn pending_error(socket: &Socket) -> Option<io::Error> {
+    SockRef::from(socket).take_error().ok().flatten()
+}
+
+pub(crate) fn addr_of(addr: &SockAddr) -> Addr {
+    match addr.as_socket() {
+        Some(ip) => Addr::Ip(unmapped(ip)),
+        None => Addr::Unix(addr.as_pathname().map(Into::into)),
+    }
+}
+
+/// `::ffff:1.2.3.4` is 1.2.3.4.
+fn unmapped(ip: SocketAddr) -> SocketAddr {
+    match ip.ip().to_canonical() {
+        std::net::IpAddr::V4(v4) => SocketAddr::from((v4, ip.port())),
+        std::net::IpAddr::V6(_) => ip,
+    }
+}
+
+fn is_in_progress(error: &io::Error) -> bool {
+    // EINPROGRESS has no kind on stable Rust: Linux, macOS and BSD; Windows says WouldBlock.
+    // A Unix socket's EAGAIN is another thing: its listener's queue is full.
+    matches!(error.raw_os_error(), Some(115 | 36 | 10035))
+}
+
+pub(crate) fn unsupported(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, format!("{what} is not supported here"))
+}
+
+/// Again, if a signal interrupted it.
+pub(crate) fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! The system calls of a stream socket on Unix, and the file of a Unix socket.
+//! Owns: receive and send in the fewest instructions; a socket's file from bind to close.
+//! Never: waits.
+
+use std::io;
+// Named by the `accept` of some platforms only.
+#[cfg(any(target_os = "linux", target_os = "freebsd"))]
+use std::{ffi::OsStr, net::SocketAddr, os::unix::ffi::OsStrExt};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use rustix::net::{RecvFlags, SendFlags};
+use socket2::{Domain, SockAddr, Socket, Type};
+
+use super::retry;
+// As above.
+#[cfg(any(target_os = "linux", target_os = "freebsd"))]
+use super::unmapped;
+use crate::addr::Addr;
+use crate::limits;
+
+/// The next connection in the queue, non-blocking and closed on exec. `WouldBlock` says
+/// that there is none.
+// Linux and FreeBSD can have both set by the call itself.
+#[cfg(any(target_os = "linux", target_os = "freebsd"))]
+pub(crate) fn accept(listener: &Socket) -> io::Result<(Socket, Addr)> {
+    use rustix::net::{SocketAddrUnix, SocketFlags, acceptfrom_with};
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let (socket, peer) = retry(|| acceptfrom_with(listener, flags).map_err(io::Error::from))?;
+    let ip = peer.clone().and_then(|peer| SocketAddr::try_from(peer).ok());
+    let peer = match ip {
+        Some(ip) => Addr::Ip(unmapped(ip)),
+        None => {
+            let unix = peer.and_then(|peer| SocketAddrUnix::try_from(peer).ok());
+            let path = unix.as_ref().and_then(|unix| unix.path());
+            Addr::Unix(path.map(|path| Path::new(OsStr::from_bytes(path.to_bytes())).into()))
+        }
+    };
+    Ok((Socket::from(socket), peer))
+}
+
+/// The next connection in the queue, non-blocking and closed on exec. `WouldBlock` says
+/// that there is none.
+// Elsewhere non-blocking costs a call more.
+#[cfg(not(any(target_os = "linux", target_os = "freebsd")))]
+pub(crate) fn accept(listener: &Socket) -> io::Result<(Socket, Addr)> {
+    let (socket, peer) = retry(|| listener.accept())?;
+    socket.set_nonblocking(true)?;
+    Ok((socket, super::addr_of(&peer)))
+}
+
+/// Receives what is there. 0 is the end of input.
+#[inline]
+pub(crate) fn recv(socket: &Socket, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match rustix::net::recv(socket, &mut *buffer, RecvFlags::empty()) {
+            Ok((count, _)) => return Ok(count),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Sends what the kernel takes. A peer that is gone is an error, not a signal.
+#[inline]
+pub(crate) fn send(socket: &Socket, data: &[u8]) -> io::Result<usize> {
+    loop {
+        match rustix::net::send(socket, data, SEND_FLAGS) {
+            Ok(count) => return Ok(count),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+// macOS has no such flag; socket2 sets SO_NOSIGPIPE on each of its sockets instead.
+#[cfg(target_vendor = "apple")]
+const SEND_FLAGS: SendFlags = SendFlags::empty();
+// Everywhere else a flag of the call.
+#[cfg(not(target_vendor = "apple"))]
+const SEND_FLAGS: SendFlags = SendFlags::NOSIGNAL;
+
+/// The file of a listening Unix socket. Removed on drop, if it is still ours.
+pub(crate) struct UnixFile {
+    path: PathBuf,
+    identity: (u64, u64),
+}
+
+impl UnixFile {
+    /// Binds and listens. A file left behind by a server that died is replaced; one that
+    /// somebody listens on is "in use".
+    pub(crate) fn listen(path: &Path) -> io::Result<(Socket, UnixFile)> {
+        let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+        let address = SockAddr::unix(path)?;
+        match socket.bind(&address) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_stale(&address) => {
+                std::fs::remove_file(path)?;
+                socket.bind(&address)?;
+            }
+            bound => bound?,
+        }
+        socket.listen(limits::BACKLOG)?;
+        socket.set_nonblocking(true)?;
+        let identity = identity(path)?;
+        Ok((socket, UnixFile { path: path.to_owned(), identity }))
+    }
+}
+
+impl Drop for UnixFile {
+    fn drop(&mut self) {
+        // Another server may have replaced it since: then it is not ours to remove.
+        if identity(&self.path).is_ok_and(|identity| identity == self.identity) {
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Whether nobody listens: only a refusal says so. A full queue (`EAGAIN`) does not.
+fn is_stale(address: &SockAddr) -> bool {
+    let Ok(probe) = Socket::new(Domain::UNIX, Type::STREAM, None) else { return false };
+    let refused = |error: io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
+    probe.set_nonblocking(true).is_ok() && probe.connect(address).is_err_and(refused)
+}
+
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    let file = std::fs::symlink_metadata(path)?;
+    Ok((file.dev(), file.ino()))
+}
