@@ -216,6 +216,14 @@ impl Connection {
         self.wire.clear(BLOCKED);
     }
 
+    /// The kernel took all there was, of a connection that is straight.
+    #[inline]
+    pub(crate) fn on_all_sent(&mut self, context: &Context) {
+        if let Some(out) = self.wire.out.take() {
+            context.give_out(out);
+        }
+    }
+
     /// The kernel took so many bytes; `blocked` if it would not take the rest now.
     pub fn on_sent(&mut self, bytes: usize, blocked: bool, context: &Context) {
         if blocked {
@@ -281,31 +289,27 @@ impl Connection {
     /// See [`Transport::write`](crate::Transport::write).
     #[inline]
     pub fn write(&mut self, data: &[u8], context: &Context) -> Flow {
+        // The commonest case: nothing unsent, no layers, and no more than fits.
+        let first = self.wire.flags == BUILT && self.wire.out.is_none();
+        if first && data.len() <= context.limits.water_high_bytes && self.wire.rare.is_none() {
+            self.wire.write_first(data, context);
+            return Flow::More;
+        }
+        self.write_any(data, context)
+    }
+
+    fn write_any(&mut self, data: &[u8], context: &Context) -> Flow {
         if self.wire.has(SHUT | BROKEN | DEAD) {
             return Flow::Closed;
         }
         let (_, high) = self.wire.marks(context);
-        let mut buffered = 0;
-        if self.wire.out.is_some() || self.stack.is_some() {
-            buffered = self.buffered();
-        }
-        if cfg!(not(broken = "overrun"))
-            && buffered >= high.saturating_mul(limits::HARD_LIMIT_TIMES_HIGH)
-        {
+        let limit = high.saturating_mul(limits::HARD_LIMIT_TIMES_HIGH);
+        if cfg!(not(broken = "overrun")) && self.buffered() >= limit {
             self.wire.fail(Reason::new(Kind::Overrun));
             return Flow::Closed;
         }
-        match &self.stack {
-            None => {
-                self.wire.write(data, context);
-                buffered += data.len();
-            }
-            Some(_) => {
-                self.write_down(data, context);
-                buffered = self.buffered();
-            }
-        }
-        if buffered > high {
+        self.write_down(data, context);
+        if self.buffered() > high {
             self.wire.set(OWED);
             return Flow::Full;
         }

@@ -122,40 +122,47 @@ impl Poll {
             return self.on_other_event(engine, slot, generation);
         };
         let odd = event.is_read_closed() || event.is_error();
-        if odd || entry.head.connection.borrow().waits_to_write() {
-            if self.on_odd_event(engine, event, &entry) {
-                return;
-            }
-        }
-        if odd || event.is_readable() {
+        if odd || !entry.head.connection.borrow().is_straight() {
+            self.on_odd_event(engine, event, &entry, buffer);
+        } else if event.is_readable() {
             self.read(engine, &entry, buffer);
         }
     }
 
-    /// Connecting, unblocked, ended or failed. Answers whether that was all.
+    /// Connecting, unblocked, ended or failed, or anything else but "open, and input".
     #[cold]
-    fn on_odd_event(&self, engine: &Rc<Engine<Self>>, event: &Event, entry: &Rc<Entry<Self>>) -> bool {
+    fn on_odd_event(
+        &self,
+        engine: &Rc<Engine<Self>>,
+        event: &Event,
+        entry: &Rc<Entry<Self>>,
+        buffer: &mut [u8],
+    ) {
         let head = &entry.head;
         if head.connection.borrow().is_connecting() {
             if let Some(result) = stream::connected(head.io.source.socket()) {
                 engine.on_connected(entry, result);
             }
-            return true; // if it connected, `start` has put it on the ready list
+            return; // if it connected, `start` has put it on the ready list
         }
         if event.is_writable() && head.connection.borrow().waits_to_write() {
             engine.on_writable(entry);
         }
-        if event.is_read_closed() || event.is_error() {
+        let odd = event.is_read_closed() || event.is_error();
+        if odd {
             head.io.drain.set(true);
-            if !head.connection.borrow().is_reading() {
-                // Nobody reads, so the socket is asked what happened.
-                match stream::pending_error(head.io.source.socket()) {
-                    Some(error) => engine.on_broken(entry, error),
-                    None => engine.on_peer_ended(entry),
-                }
+        }
+        if head.connection.borrow().is_reading() {
+            if odd || event.is_readable() {
+                self.read(engine, entry, buffer);
+            }
+        } else if odd {
+            // Nobody reads, so the socket is asked what happened.
+            match stream::pending_error(head.io.source.socket()) {
+                Some(error) => engine.on_broken(entry, error),
+                None => engine.on_peer_ended(entry),
             }
         }
-        false
     }
 
     #[cold]
@@ -189,29 +196,39 @@ impl Poll {
     }
 
     /// Reads until the kernel has no more, the protocol wants no more, or the budget is
-    /// spent.
+    /// spent. The connection is reading when this is called.
     #[inline]
     fn read(&self, engine: &Rc<Engine<Self>>, entry: &Rc<Entry<Self>>, buffer: &mut [u8]) {
-        let head = &entry.head;
+        let io = &entry.head.io;
         let mut left = limits::TURN_READ_BYTES;
-        while head.connection.borrow().is_reading() {
-            match head.io.source.recv(buffer) {
-                Ok(0) => return engine.on_eof(entry),
-                Ok(count) => {
-                    engine.on_data(entry, &buffer[..count]);
-                    if count < buffer.len() && !head.io.drain.get() && cfg!(not(windows)) {
+        loop {
+            match io.source.recv(buffer) {
+                Ok(count @ 1..) => {
+                    engine.on_data(entry, buffer.get(..count).unwrap_or_default());
+                    if count < buffer.len() && !io.drain.get() && cfg!(not(windows)) {
+                        return;
+                    }
+                    if !entry.head.connection.borrow().is_reading() {
                         return;
                     }
                     left = left.saturating_sub(count);
                     if left == 0 {
-                        return self.again(Ready::Read(head.id));
+                        return self.again(Ready::Read(entry.head.id));
                     }
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    return head.io.drain.set(false);
-                }
-                Err(error) => return engine.on_error(entry, error),
+                ended => return self.read_ended(engine, entry, ended),
             }
+        }
+    }
+
+    #[cold]
+    fn read_ended(&self, engine: &Rc<Engine<Self>>, entry: &Rc<Entry<Self>>, ended: io::Result<usize>) {
+        match ended {
+            Ok(_) => engine.on_eof(entry),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                entry.head.io.drain.set(false);
+            }
+            Err(error) => engine.on_error(entry, error),
         }
     }
 
@@ -223,7 +240,9 @@ impl Poll {
                 Ready::Accept(number) => self.accept_from(engine, number, limits::TURN_ACCEPTS),
                 Ready::Read(id) => {
                     if let Some(entry) = engine.entry(id) {
-                        self.read(engine, &entry, buffer);
+                        if entry.head.connection.borrow().is_reading() {
+                            self.read(engine, &entry, buffer);
+                        }
                     }
                 }
             }
@@ -352,7 +371,9 @@ impl Driver for Poll {
     fn read_now(&self, engine: &Rc<Engine<Self>>, entry: &Rc<Entry<Self>>) {
         let mut turn = self.turn.borrow_mut();
         entry.head.io.drain.set(true);
-        self.read(engine, entry, &mut turn.buffer);
+        if entry.head.connection.borrow().is_reading() {
+            self.read(engine, entry, &mut turn.buffer);
+        }
     }
 
     fn unread(&self, _: ConnectionId, io: &PollIo) -> bool {

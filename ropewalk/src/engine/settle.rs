@@ -35,7 +35,7 @@ impl<D: Driver> Engine<D> {
                 let Some(out) = connection.out() else { return };
                 if let Ok(sent) = self.driver.send(head.id, &head.io, out) {
                     if !sent.blocked && out.is_empty() {
-                        return connection.on_sent(sent.bytes, false, &self.context);
+                        return connection.on_all_sent(&self.context);
                     }
                     connection.on_sent(sent.bytes, sent.blocked, &self.context);
                 }

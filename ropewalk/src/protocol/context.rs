@@ -15,6 +15,8 @@ pub struct Context {
     clock: Box<dyn Clock>,
     now: Cell<Option<Time>>,
     sequence: Cell<u64>,
+    /// The buffer last given back: an echo takes it, sends, and gives it back again.
+    warm: Cell<Option<Box<Out>>>,
     spare: RefCell<Vec<Box<Out>>>,
     scratch: Cell<Vec<u8>>,
     /// The defaults of this engine's connections.
@@ -28,6 +30,7 @@ impl Context {
             clock,
             now: Cell::new(None),
             sequence: Cell::new(0),
+            warm: Cell::new(None),
             spare: RefCell::default(),
             scratch: Cell::default(),
             limits,
@@ -61,14 +64,33 @@ impl Context {
     }
 
     /// An empty output buffer, a used one if there is.
+    #[inline]
     pub(crate) fn take_out(&self) -> Box<Out> {
+        match self.warm.take() {
+            Some(out) => out,
+            None => self.take_spare(),
+        }
+    }
+
+    #[cold]
+    fn take_spare(&self) -> Box<Out> {
         self.spare.borrow_mut().pop().unwrap_or_default()
     }
 
     /// Gives an output buffer back. It is kept, empty, within the bounds.
+    #[inline]
     pub(crate) fn give_out(&self, mut out: Box<Out>) {
+        if out.recycle(limits::SPARE_BUFFER_BYTES) {
+            if let Some(other) = self.warm.replace(Some(out)) {
+                self.give_spare(other);
+            }
+        }
+    }
+
+    #[cold]
+    fn give_spare(&self, out: Box<Out>) {
         let mut spare = self.spare.borrow_mut();
-        if spare.len() < limits::SPARE_BUFFERS && out.recycle(limits::SPARE_BUFFER_BYTES) {
+        if spare.len() < limits::SPARE_BUFFERS {
             spare.push(out);
         }
     }

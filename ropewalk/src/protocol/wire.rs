@@ -135,15 +135,23 @@ impl Out {
 
     #[inline]
     pub(crate) fn push(&mut self, data: &[u8]) {
-        // Bytes already sent are cut off once they are most of the buffer, so that each
-        // byte moves at most once on average.
-        if self.taken > self.bytes.len() / 2 {
-            self.bytes.drain(..self.taken);
-            self.taken = 0;
+        if self.taken > 0 {
+            self.compact();
         }
         self.bytes.extend_from_slice(data);
     }
 
+    /// Bytes already sent are cut off once they are most of the buffer, so that each byte
+    /// moves at most once on average.
+    #[cold]
+    fn compact(&mut self) {
+        if self.taken > self.bytes.len() / 2 {
+            self.bytes.drain(..self.taken);
+            self.taken = 0;
+        }
+    }
+
+    #[inline]
     pub(crate) fn recycle(&mut self, keep_bytes: usize) -> bool {
         self.bytes.clear();
         (self.taken, self.in_flight) = (0, 0);
@@ -262,6 +270,16 @@ impl Wire {
     pub fn write(&mut self, data: &[u8], context: &Context) {
         if !self.has(BROKEN | DEAD) && !data.is_empty() {
             self.out.get_or_insert_with(|| context.take_out()).push(data);
+        }
+    }
+
+    /// The first bytes on an empty wire.
+    #[inline]
+    pub(crate) fn write_first(&mut self, data: &[u8], context: &Context) {
+        if !data.is_empty() {
+            let mut out = context.take_out();
+            out.push(data);
+            self.out = Some(out);
         }
     }
 

@@ -1,0 +1,629 @@
+//! A network in memory: a queue of events in virtual time, decided by one seed.
+//!
+//! Owns: links, their windows, what is under way on them, and the order of events.
+//! Never: holds a rule of a connection's life; the engine above it is the real one.
+//!
+//! One turn is one event. Bytes are split, merged, delayed and taken in parts as the
+//! seed decides; their order is kept. A close with unread input resets the peer, as the
+//! kernel's does. With [`Weather::calm`] nothing is split and nothing takes time.
+
+use std::cell::{Cell, RefCell};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crate::addr::Addr;
+use crate::clock::{Clock, Time, VirtualClock};
+use crate::engine::{Driver, Engine, Entry, Reply, Sent, Wake};
+use crate::limits;
+use crate::protocol::{ConnectionId, Out};
+
+/// What the network does to bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Weather {
+    /// Reads and sends are cut at random places.
+    pub splits: bool,
+    /// Bytes are on their way for up to so long.
+    pub delay_max: Duration,
+    /// Bytes that fit on one direction of a link, unread ones included.
+    pub window_bytes: usize,
+}
+
+impl Weather {
+    /// Nothing is cut, nothing takes time.
+    pub fn calm() -> Weather {
+        Weather { splits: false, delay_max: Duration::ZERO, window_bytes: 256 * 1024 }
+    }
+
+    /// What a seed makes of it: small windows and large, delays and none.
+    pub fn of_seed(seed: u64) -> Weather {
+        let mut random = Random(seed ^ 0x5eed);
+        Weather {
+            splits: random.below(4) != 0,
+            delay_max: Duration::from_micros(random.below(3) * random.below(5_000)),
+            window_bytes: 1 << (6 + random.below(13)),
+        }
+    }
+}
+
+/// The simulated driver. Clones are the same network.
+#[derive(Clone)]
+pub struct Simulated(Rc<World>);
+
+struct World {
+    clock: VirtualClock,
+    state: RefCell<State>,
+    woken: Arc<Bell>,
+    /// Events handled so far.
+    events: Cell<u64>,
+}
+
+struct State {
+    random: Random,
+    weather: Weather,
+    queue: BinaryHeap<Reverse<(Time, u64, What)>>,
+    sequence: u64,
+    ends: Vec<End>,
+    listeners: BTreeMap<u64, u32>,
+    /// Bytes under way, by the event that brings them.
+    parcels: BTreeMap<u64, Vec<u8>>,
+}
+
+/// One end of a link; its peer is the other number of the pair.
+struct End {
+    owner: Owner,
+    inbox: VecDeque<u8>,
+    /// Bytes under way to it.
+    coming: usize,
+    /// The last instant at which something for it arrives: order is kept.
+    last_arrival: Time,
+    fin: bool,
+    reset: bool,
+    /// It told its connection of the end already.
+    told: bool,
+    /// Its owner waits for room at the peer.
+    blocked: bool,
+    fin_sent: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Owner {
+    Nobody,
+    Connection(ConnectionId),
+    Outside,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum What {
+    Accept(u32, usize),
+    Connected(usize, bool),
+    Arrive(usize, u64),
+    Fin(usize),
+    Reset(usize),
+    Readable(usize),
+    Writable(usize),
+}
+
+/// A connection's end of a link.
+pub struct SimulatedIo {
+    world: Rc<World>,
+    end: usize,
+}
+
+/// A listening number.
+pub struct SimulatedListener {
+    world: Rc<World>,
+    number: u64,
+}
+
+impl Simulated {
+    /// A network whose chances come from this seed.
+    pub fn new(seed: u64, weather: Weather) -> Simulated {
+        Simulated(Rc::new(World {
+            clock: VirtualClock::new(),
+            state: RefCell::new(State {
+                random: Random(seed),
+                weather,
+                queue: BinaryHeap::new(),
+                sequence: 0,
+                ends: Vec::new(),
+                listeners: BTreeMap::new(),
+                parcels: BTreeMap::new(),
+            }),
+            woken: Arc::new(Bell(AtomicBool::new(false))),
+            events: Cell::new(0),
+        }))
+    }
+
+    /// The network's time; a test may step its wall clock.
+    pub fn clock(&self) -> &VirtualClock {
+        &self.0.clock
+    }
+
+    /// Events handled so far.
+    pub fn events(&self) -> u64 {
+        self.0.events.get()
+    }
+
+    /// Whether nothing is under way.
+    pub fn is_quiet(&self) -> bool {
+        self.0.state.borrow().queue.is_empty()
+    }
+
+    // The outside: an end that no connection owns, for a test's own hands.
+
+    /// Opens a link to a listener, from outside.
+    ///
+    /// # Errors
+    /// Refused: nobody listens there.
+    pub(crate) fn dial(&self, number: u64) -> io::Result<usize> {
+        let mut state = self.0.state.borrow_mut();
+        let Some(listener) = state.listeners.get(&number).copied() else {
+            return Err(io::ErrorKind::ConnectionRefused.into());
+        };
+        let end = state.link();
+        state.ends[end].owner = Owner::Outside;
+        state.schedule(self.0.clock.now(), What::Accept(listener, end ^ 1));
+        Ok(end)
+    }
+
+    /// Sends from outside, without bound.
+    pub(crate) fn send_outside(&self, end: usize, data: &[u8]) {
+        let now = self.0.clock.now();
+        self.0.state.borrow_mut().ship(end ^ 1, data.to_vec(), now);
+    }
+
+    /// Takes what has arrived outside, at most `most` bytes.
+    pub(crate) fn take_outside(&self, end: usize, most: usize) -> Vec<u8> {
+        let now = self.0.clock.now();
+        let mut state = self.0.state.borrow_mut();
+        let count = most.min(state.ends[end].inbox.len());
+        let taken = state.ends[end].inbox.drain(..count).collect();
+        state.make_room(end, now);
+        taken
+    }
+
+    /// Whether the other side ended in order, or by a reset.
+    pub(crate) fn ended_outside(&self, end: usize) -> (bool, bool) {
+        let state = self.0.state.borrow();
+        (state.ends[end].fin, state.ends[end].reset)
+    }
+
+    pub(crate) fn shutdown_outside(&self, end: usize) {
+        let now = self.0.clock.now();
+        self.0.state.borrow_mut().fin(end, now);
+    }
+
+    pub(crate) fn close_outside(&self, end: usize, reset: bool) {
+        let now = self.0.clock.now();
+        self.0.state.borrow_mut().close(end, reset, now);
+    }
+}
+
+impl State {
+    fn link(&mut self) -> usize {
+        let first = self.ends.len();
+        self.ends.extend([End::default(), End::default()]);
+        first
+    }
+
+    fn schedule(&mut self, at: Time, what: What) -> u64 {
+        let sequence = self.sequence;
+        self.sequence += 1;
+        self.queue.push(Reverse((at, sequence, what)));
+        sequence
+    }
+
+    /// When something sent now arrives: after what was sent before it.
+    fn arrival(&mut self, to: usize, now: Time) -> Time {
+        let most = self.weather.delay_max.as_nanos() as u64;
+        let delay = Duration::from_nanos(self.random.below(most + 1));
+        let at = (now + delay).max(self.ends[to].last_arrival);
+        self.ends[to].last_arrival = at;
+        at
+    }
+
+    fn ship(&mut self, to: usize, data: Vec<u8>, now: Time) {
+        if data.is_empty() {
+            return;
+        }
+        self.ends[to].coming += data.len();
+        let at = self.arrival(to, now);
+        let parcel = self.sequence;
+        self.parcels.insert(parcel, data);
+        self.schedule(at, What::Arrive(to, parcel));
+    }
+
+    fn fin(&mut self, from: usize, now: Time) {
+        if !std::mem::replace(&mut self.ends[from].fin_sent, true) {
+            let at = self.arrival(from ^ 1, now);
+            self.schedule(at, What::Fin(from ^ 1));
+        }
+    }
+
+    /// The owner lets go. Unread input makes a reset of it, as in the kernel.
+    fn close(&mut self, end: usize, reset: bool, now: Time) {
+        let unread = !self.ends[end].inbox.is_empty();
+        self.ends[end].owner = Owner::Nobody;
+        self.ends[end].inbox.clear();
+        if reset || unread {
+            let at = self.arrival(end ^ 1, now);
+            self.schedule(at, What::Reset(end ^ 1));
+        } else {
+            self.fin(end, now);
+        }
+    }
+
+    fn room(&self, to: usize) -> usize {
+        let end = &self.ends[to];
+        self.weather.window_bytes.saturating_sub(end.inbox.len() + end.coming)
+    }
+
+    /// The owner of `end` took bytes: whoever waits for room hears.
+    fn make_room(&mut self, end: usize, now: Time) {
+        if self.ends[end ^ 1].blocked && self.room(end) > 0 {
+            self.ends[end ^ 1].blocked = false;
+            let at = self.arrival(end ^ 1, now);
+            self.schedule(at, What::Writable(end ^ 1));
+        }
+    }
+
+    /// How many of `most` go at once.
+    fn part(&mut self, most: usize) -> usize {
+        if self.weather.splits && most > 1 && self.random.below(4) != 0 {
+            1 + self.random.below(most as u64) as usize
+        } else {
+            most
+        }
+    }
+}
+
+impl World {
+    fn connection_at<'a>(
+        &self,
+        engine: &'a Rc<Engine<Simulated>>,
+        end: usize,
+    ) -> Option<Rc<Entry<Simulated>>> {
+        let owner = self.state.borrow().ends[end].owner;
+        match owner {
+            Owner::Connection(id) => engine.entry(id),
+            _ => None,
+        }
+    }
+
+    fn handle(self: &Rc<Self>, engine: &Rc<Engine<Simulated>>, what: What) {
+        match what {
+            What::Accept(listener, end) => {
+                let io = SimulatedIo { world: self.clone(), end };
+                engine.on_accepted(listener, io, &Addr::Memory((end ^ 1) as u64));
+            }
+            What::Connected(end, accepted) => {
+                let refused = || Err(io::ErrorKind::ConnectionRefused.into());
+                if let Some(entry) = self.connection_at(engine, end) {
+                    engine.on_connected(&entry, if accepted { Ok(()) } else { refused() });
+                }
+            }
+            What::Arrive(end, parcel) => self.arrive(engine, end, parcel),
+            What::Fin(end) => {
+                self.state.borrow_mut().ends[end].fin = true;
+                self.read(engine, end);
+            }
+            What::Reset(end) => self.reset(engine, end),
+            What::Readable(end) => self.read(engine, end),
+            What::Writable(end) => {
+                if let Some(entry) = self.connection_at(engine, end) {
+                    engine.on_writable(&entry);
+                }
+            }
+        }
+    }
+
+    fn arrive(self: &Rc<Self>, engine: &Rc<Engine<Simulated>>, end: usize, parcel: u64) {
+        let mut state = self.state.borrow_mut();
+        let data = state.parcels.remove(&parcel).unwrap_or_default();
+        let now = self.clock.now();
+        state.ends[end].coming -= data.len();
+        match state.ends[end].owner {
+            // Bytes for somebody who has gone are answered with a reset.
+            Owner::Nobody => {
+                let at = state.arrival(end ^ 1, now);
+                state.schedule(at, What::Reset(end ^ 1));
+            }
+            _ => state.ends[end].inbox.extend(data),
+        }
+        drop(state);
+        self.read(engine, end);
+    }
+
+    fn reset(self: &Rc<Self>, engine: &Rc<Engine<Simulated>>, end: usize) {
+        let owned = {
+            let mut state = self.state.borrow_mut();
+            let end = &mut state.ends[end];
+            !std::mem::replace(&mut end.reset, true) && end.owner != Owner::Nobody
+        };
+        let entry = self.connection_at(engine, end).filter(|_| owned);
+        if let Some(entry) = entry {
+            if entry.head.connection.borrow().is_reading() {
+                self.read(engine, end);
+            } else {
+                engine.on_broken(&entry, io::ErrorKind::ConnectionReset.into());
+            }
+        }
+    }
+
+    /// Gives the connection what has arrived: a part of it, and the rest in a later event.
+    fn read(self: &Rc<Self>, engine: &Rc<Engine<Simulated>>, end: usize) {
+        let Some(entry) = self.connection_at(engine, end) else { return };
+        if !entry.head.connection.borrow().is_reading() {
+            return;
+        }
+        let mut state = self.state.borrow_mut();
+        let now = self.clock.now();
+        let waiting = state.ends[end].inbox.len().min(limits::READ_BUFFER_BYTES);
+        if waiting > 0 {
+            let count = state.part(waiting);
+            let data: Vec<u8> = state.ends[end].inbox.drain(..count).collect();
+            state.make_room(end, now);
+            let left = &state.ends[end];
+            if !left.inbox.is_empty() || left.fin || left.reset {
+                state.schedule(now, What::Readable(end));
+            }
+            drop(state);
+            return engine.on_data(&entry, &data);
+        }
+        let (fin, reset) = (state.ends[end].fin, state.ends[end].reset);
+        if state.ends[end].told {
+            return;
+        }
+        if reset {
+            state.ends[end].told = true;
+            drop(state);
+            engine.on_error(&entry, io::ErrorKind::ConnectionReset.into());
+        } else if fin {
+            state.ends[end].told = true;
+            drop(state);
+            engine.on_eof(&entry);
+        }
+    }
+}
+
+impl Driver for Simulated {
+    type Io = SimulatedIo;
+    type Listener = SimulatedListener;
+
+    fn clock(&self) -> Box<dyn Clock> {
+        Box::new(self.0.clock.clone())
+    }
+
+    fn waker(&self) -> Arc<dyn Wake> {
+        self.0.woken.clone()
+    }
+
+    fn turn(&self, engine: &Rc<Engine<Self>>, wait: Option<Duration>) -> io::Result<()> {
+        let world = &self.0;
+        let now = world.clock.now();
+        let first = world.state.borrow().queue.peek().map(|Reverse((at, ..))| *at);
+        let until = wait.map(|wait| now + wait);
+        let woken = world.woken.0.swap(false, Ordering::AcqRel);
+        match (first, until) {
+            // Somebody else's turn comes first: a timer, or what callbacks asked for.
+            (first, Some(until)) if first.is_none_or(|first| first > until) => {
+                world.clock.advance_to(until);
+            }
+            (Some(first), _) => {
+                world.clock.advance_to(first);
+                let event = world.state.borrow_mut().queue.pop();
+                world.events.set(world.events.get() + 1);
+                engine.context().forget_now();
+                if let Some(Reverse((_, _, what))) = event {
+                    world.handle(engine, what);
+                }
+            }
+            (None, _) if woken => {}
+            (None, _) => {
+                return Err(io::Error::other("nothing is left that could happen, for ever"));
+            }
+        }
+        Ok(())
+    }
+
+    fn lookup(&self, _: &str) -> io::Result<Vec<IpAddr>> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn resolve(&self, host: &str, _: u16, reply: Reply) -> io::Result<()> {
+        let none: io::Result<Vec<SocketAddr>> =
+            Err(io::Error::new(io::ErrorKind::NotFound, format!("no name `{host}` in memory")));
+        reply(none);
+        Ok(())
+    }
+
+    fn listen(&self, number: u32, at: &Addr) -> io::Result<(SimulatedListener, Addr)> {
+        let Addr::Memory(memory) = at else { return Err(io::ErrorKind::Unsupported.into()) };
+        let mut state = self.0.state.borrow_mut();
+        if state.listeners.contains_key(memory) {
+            return Err(io::ErrorKind::AddrInUse.into());
+        }
+        state.listeners.insert(*memory, number);
+        Ok((SimulatedListener { world: self.0.clone(), number: *memory }, at.clone()))
+    }
+
+    fn accept_now(&self, engine: &Rc<Engine<Self>>, number: u32, _: &SimulatedListener, most: usize) {
+        for _ in 0..most {
+            let mut state = self.0.state.borrow_mut();
+            let mut queue: Vec<_> = std::mem::take(&mut state.queue).into_vec();
+            let found = queue.iter().position(|Reverse((_, _, what))| {
+                matches!(what, What::Accept(listener, _) if *listener == number)
+            });
+            let event = found.map(|index| queue.swap_remove(index));
+            state.queue = queue.into();
+            drop(state);
+            match event {
+                Some(Reverse((_, _, what))) => self.0.handle(engine, what),
+                None => return,
+            }
+        }
+    }
+
+    fn connect(&self, id: ConnectionId, to: &Addr) -> io::Result<SimulatedIo> {
+        let Addr::Memory(memory) = to else { return Err(io::ErrorKind::Unsupported.into()) };
+        let mut state = self.0.state.borrow_mut();
+        let now = self.0.clock.now();
+        let end = state.link();
+        state.ends[end].owner = Owner::Connection(id);
+        let listener = state.listeners.get(memory).copied();
+        if let Some(listener) = listener {
+            let at = state.arrival(end ^ 1, now);
+            state.schedule(at, What::Accept(listener, end ^ 1));
+        }
+        let at = state.arrival(end, now);
+        state.schedule(at, What::Connected(end, listener.is_some()));
+        Ok(SimulatedIo { world: self.0.clone(), end })
+    }
+
+    fn start(&self, id: ConnectionId, io: &SimulatedIo) -> io::Result<()> {
+        let mut state = self.0.state.borrow_mut();
+        state.ends[io.end].owner = Owner::Connection(id);
+        let now = self.0.clock.now();
+        state.schedule(now, What::Readable(io.end));
+        Ok(())
+    }
+
+    fn send(&self, _: ConnectionId, io: &SimulatedIo, out: &mut Out) -> io::Result<Sent> {
+        let mut state = self.0.state.borrow_mut();
+        let (end, peer) = (io.end, io.end ^ 1);
+        if state.ends[end].reset {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        let most = out.unsent().len().min(state.room(peer));
+        let count = state.part(most);
+        let data = out.unsent()[..count].to_vec();
+        out.consume(count);
+        state.ship(peer, data, self.0.clock.now());
+        let blocked = !out.is_empty();
+        if blocked {
+            state.ends[end].blocked = true;
+            // It was the chance that cut it short, not the window: room is there already.
+            state.make_room(peer, self.0.clock.now());
+        }
+        Ok(Sent { bytes: count, blocked })
+    }
+
+    fn reading(&self, _: ConnectionId, io: &SimulatedIo, on: bool) {
+        if on {
+            let now = self.0.clock.now();
+            self.0.state.borrow_mut().schedule(now, What::Readable(io.end));
+        }
+    }
+
+    fn read_now(&self, engine: &Rc<Engine<Self>>, entry: &Rc<Entry<Self>>) {
+        let end = entry.head.io.end;
+        loop {
+            let before = self.0.state.borrow().ends[end].inbox.len();
+            if before == 0 || !entry.head.connection.borrow().is_reading() {
+                return;
+            }
+            self.0.read(engine, end);
+        }
+    }
+
+    fn unread(&self, _: ConnectionId, io: &SimulatedIo) -> bool {
+        !self.0.state.borrow().ends[io.end].inbox.is_empty()
+    }
+
+    fn shutdown_write(&self, _: ConnectionId, io: &SimulatedIo) {
+        self.0.state.borrow_mut().fin(io.end, self.0.clock.now());
+    }
+
+    fn end(&self, _: ConnectionId, io: &SimulatedIo, reset: bool) {
+        if reset {
+            io.release(true);
+        }
+    }
+
+    fn local_addr(&self, io: &SimulatedIo) -> Addr {
+        Addr::Memory(io.end as u64)
+    }
+}
+
+impl SimulatedIo {
+    fn release(&self, reset: bool) {
+        let now = self.world.clock.now();
+        let mut state = self.world.state.borrow_mut();
+        if state.ends[self.end].owner != Owner::Nobody {
+            state.close(self.end, reset, now);
+        }
+    }
+}
+
+impl Drop for SimulatedIo {
+    fn drop(&mut self) {
+        // As a descriptor's: an accepted end that nobody started counts as owned.
+        let mut state = self.world.state.borrow_mut();
+        if !state.ends[self.end].fin_sent && state.ends[self.end].owner == Owner::Nobody {
+            let now = self.world.clock.now();
+            state.fin(self.end, now);
+        }
+        drop(state);
+        self.release(false);
+    }
+}
+
+impl Drop for SimulatedListener {
+    fn drop(&mut self) {
+        self.world.state.borrow_mut().listeners.remove(&self.number);
+    }
+}
+
+impl Default for End {
+    fn default() -> End {
+        End {
+            owner: Owner::Nobody,
+            inbox: VecDeque::new(),
+            coming: 0,
+            last_arrival: Time::ZERO,
+            fin: false,
+            reset: false,
+            told: false,
+            blocked: false,
+            fin_sent: false,
+        }
+    }
+}
+
+/// SplitMix64: small, and the same everywhere.
+pub(crate) struct Random(pub(crate) u64);
+
+impl Random {
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// A number below `bound` (0 for a bound of 0).
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
+        self.next().checked_rem(bound).unwrap_or(0)
+    }
+}
+
+struct Bell(AtomicBool);
+
+impl Wake for Bell {
+    fn wake(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+impl std::fmt::Debug for Simulated {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Simulated({} events)", self.events())
+    }
+}

@@ -1,0 +1,275 @@
+//! One layer on a bench: bytes in at either side, and what comes out.
+//! Owns: a wire without a kernel, a virtual clock, and input that a pause holds back.
+//! Never: runs a protocol, or a second layer; two ends in memory do.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::time::Duration;
+
+use crate::addr::Addr;
+use crate::clock::{Time, VirtualClock};
+use crate::limits::Limits;
+use crate::protocol::wire::{Armed, CLOSING, DEAD};
+use crate::protocol::{Below, Context, Event, Layer, Reason, Up, UpItem, Wire};
+
+/// Timers that may fire in one `advance`. At it, it panics: the layer sets one for at
+/// once in each call, for ever.
+const FIRINGS: usize = 100_000;
+
+/// Tests one layer without engine or protocol: what it passes up, writes down, waits for
+/// and refuses.
+///
+/// It keeps the connection's promises to the layer: nothing is called after a failure,
+/// input waits while the layer pauses reading, timers fire in order of their deadlines.
+///
+/// ```
+/// use ropewalk::policy::Throttle;
+/// use ropewalk::testing::LayerBench;
+/// use std::time::Duration;
+/// let mut bench = LayerBench::new();
+/// let mut layer = Throttle::new().write(10, 5); // 10 B/s, 5 B at once
+/// assert!(bench.start(&mut layer));
+/// assert_eq!(bench.write(&mut layer, b"hello, world"), b"hello");
+/// bench.advance(&mut layer, Duration::from_millis(500));
+/// assert_eq!(bench.take_wire(), b", wor");
+/// ```
+pub struct LayerBench {
+    clock: VirtualClock,
+    context: Context,
+    wire: Wire,
+    held: VecDeque<Held>,
+    made: bool,
+    eof: bool,
+    up: Vec<u8>,
+    events: Vec<Event>,
+}
+
+enum Held {
+    Data(Vec<u8>),
+    Eof,
+}
+
+impl LayerBench {
+    /// A bench with the default limits, at [`Time::ZERO`]; the peer is `127.0.0.1:50000`.
+    pub fn new() -> LayerBench {
+        let clock = VirtualClock::new();
+        LayerBench {
+            context: Context::new(Box::new(clock.clone()), Limits::default()),
+            clock,
+            wire: Wire::new(&super::default_peer()),
+            held: VecDeque::new(),
+            made: false,
+            eof: false,
+            up: Vec::new(),
+            events: Vec::new(),
+        }
+    }
+
+    /// The same with another peer.
+    #[must_use]
+    pub fn with_peer(mut self, peer: impl Into<Addr>) -> LayerBench {
+        self.wire.set_peer(peer.into());
+        self
+    }
+
+    /// Calls `started`. Answers whether the layer is ready already.
+    pub fn start(&mut self, layer: &mut dyn Layer) -> bool {
+        self.call(|below, up| layer.started(below, up));
+        self.made
+    }
+
+    /// Bytes come from below. Answers what the layer passed up now; while it pauses
+    /// reading they wait, as a connection makes them.
+    pub fn receive(&mut self, layer: &mut dyn Layer, data: &[u8]) -> Vec<u8> {
+        if !data.is_empty() {
+            self.held.push_back(Held::Data(data.to_vec()));
+        }
+        self.deliver(layer);
+        std::mem::take(&mut self.up)
+    }
+
+    /// The end of input comes from below. Answers whether it went up; while the layer
+    /// pauses reading it waits, and [`LayerBench::is_at_eof`] tells later.
+    pub fn eof(&mut self, layer: &mut dyn Layer) -> bool {
+        self.held.push_back(Held::Eof);
+        self.deliver(layer);
+        self.eof
+    }
+
+    /// Bytes are written from above. Answers what reached the wire by now.
+    pub fn write(&mut self, layer: &mut dyn Layer, data: &[u8]) -> Vec<u8> {
+        self.call(|below, _| layer.write(below, data));
+        self.take_wire()
+    }
+
+    /// No more is written from above. Answers what reached the wire by now.
+    pub fn finish(&mut self, layer: &mut dyn Layer) -> Vec<u8> {
+        self.call(|below, _| layer.finish(below));
+        self.take_wire()
+    }
+
+    /// Moves the clock by `by`, instant by instant: each timer fires at its own. Answers
+    /// what the layer passed up; [`LayerBench::take_wire`] has what it wrote.
+    ///
+    /// # Panics
+    /// If timers come due without end.
+    pub fn advance(&mut self, layer: &mut dyn Layer, by: Duration) -> Vec<u8> {
+        let until = self.now() + by;
+        let mut firings = 0;
+        while let Some(armed) = self.next_timer().filter(|armed| armed.at <= until) {
+            firings += 1;
+            assert!(firings < FIRINGS, "{:?} comes due without end", armed.timer);
+            self.clock.advance_to(armed.at);
+            self.context.forget_now();
+            self.wire.rare().timers.retain(|other| *other != armed);
+            self.call(|below, up| layer.timer_fired(below, armed.timer, up));
+            self.deliver(layer);
+        }
+        self.clock.advance_to(until);
+        self.context.forget_now();
+        std::mem::take(&mut self.up)
+    }
+
+    /// Tells the layer that the connection is over.
+    pub fn lose(&mut self, layer: &mut dyn Layer, why: &Reason) {
+        self.wire.set(DEAD);
+        layer.lost(why);
+    }
+
+    /// Takes what reached the wire since it was last asked.
+    pub fn take_wire(&mut self) -> Vec<u8> {
+        let Some(out) = &mut self.wire.out else { return Vec::new() };
+        let bytes = out.unsent().to_vec();
+        out.consume(bytes.len());
+        bytes
+    }
+
+    /// Takes what went up by itself, as what a pause had held back or `start` let loose.
+    pub fn take_up(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.up)
+    }
+
+    /// Takes the events that the layer handed to the protocol.
+    pub fn take_events(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.events)
+    }
+
+    /// Why the layer ended the connection, if it did.
+    pub fn failure(&self) -> Option<&Reason> {
+        self.wire.failure()
+    }
+
+    /// Whether the layer asked to close in order, with [`Below::close_because`].
+    pub fn is_closing(&self) -> bool {
+        self.wire.has(CLOSING)
+    }
+
+    /// The peer, as the layer says it is.
+    pub fn peer(&self) -> Addr {
+        self.wire.peer()
+    }
+
+    /// Whether the layer pauses reading.
+    pub fn is_reading_paused(&self) -> bool {
+        self.wire.is_paused_for(0)
+    }
+
+    /// Whether the layer said that it is ready.
+    pub fn is_made(&self) -> bool {
+        self.made
+    }
+
+    /// Whether the end of input went up.
+    pub fn is_at_eof(&self) -> bool {
+        self.eof
+    }
+
+    /// When the layer's next timer comes due.
+    pub fn next_timer_at(&self) -> Option<Time> {
+        self.next_timer().map(|armed| armed.at)
+    }
+
+    /// The bench's time.
+    pub fn now(&self) -> Time {
+        self.context.now()
+    }
+
+    fn next_timer(&self) -> Option<Armed> {
+        let rare = self.wire.rare.as_ref().filter(|_| !self.wire.has(DEAD))?;
+        rare.timers.iter().copied().min_by_key(|armed| (armed.at, armed.sequence))
+    }
+
+    /// What a pause does not hold back goes to the layer.
+    fn deliver(&mut self, layer: &mut dyn Layer) {
+        while !self.is_reading_paused() {
+            match self.held.pop_front() {
+                Some(Held::Data(_) | Held::Eof) if self.is_closing() => {}
+                Some(Held::Data(data)) => {
+                    let mut up = Up::new(&self.context);
+                    if !self.wire.has(DEAD) {
+                        let mut below = Below::new(&mut [], &mut self.wire, &self.context);
+                        layer.received(&mut below, &data, &mut up);
+                    }
+                    let items = up.into_items();
+                    // The items borrow `data`, so they cannot pass through `call`.
+                    Self::collect(
+                        items,
+                        (&mut self.up, &mut self.events),
+                        (&mut self.made, &mut self.eof),
+                        self.wire.has(DEAD),
+                    );
+                }
+                Some(Held::Eof) => self.call(|below, up| layer.eof(below, up)),
+                None => break,
+            }
+        }
+    }
+
+    fn call(&mut self, call: impl FnOnce(&mut Below<'_>, &mut Up<'_>)) {
+        if self.wire.has(DEAD) {
+            return;
+        }
+        let mut up = Up::new(&self.context);
+        call(&mut Below::new(&mut [], &mut self.wire, &self.context), &mut up);
+        Self::collect(
+            up.into_items(),
+            (&mut self.up, &mut self.events),
+            (&mut self.made, &mut self.eof),
+            self.wire.has(DEAD),
+        );
+    }
+
+    fn collect(
+        items: Vec<UpItem<'_>>,
+        (up, events): (&mut Vec<u8>, &mut Vec<Event>),
+        (made, eof): (&mut bool, &mut bool),
+        is_dead: bool,
+    ) {
+        // Above a connection that has failed nothing is delivered any more.
+        for item in items.into_iter().filter(|_| !is_dead) {
+            match item {
+                UpItem::Made => *made = true,
+                UpItem::Passed(data) => up.extend_from_slice(data),
+                UpItem::Bytes(data) => up.extend_from_slice(&data),
+                UpItem::Eof => *eof = true,
+                UpItem::Event(event) => events.push(event),
+            }
+        }
+    }
+}
+
+impl Default for LayerBench {
+    fn default() -> LayerBench {
+        LayerBench::new()
+    }
+}
+
+impl fmt::Debug for LayerBench {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LayerBench")
+            .field("now", &self.now())
+            .field("wire", &self.wire)
+            .field("failure", &self.failure())
+            .finish_non_exhaustive()
+    }
+}
