@@ -86,7 +86,7 @@ impl Blocking {
         Some(flags)
     }
 
-    fn on_event(&self, engine: &Rc<Engine<Self>>, entry: &Rc<Entry<Self>>, seen: PollFlags) {
+    fn on_event(&self, engine: &Rc<Engine<Self>>, entry: &Entry<Self>, seen: PollFlags) {
         let head = &entry.head;
         if head.connection.borrow().is_connecting() {
             if let Some(result) = stream::connected(&head.io.socket) {
@@ -109,7 +109,7 @@ impl Blocking {
         }
     }
 
-    fn read(&self, engine: &Rc<Engine<Self>>, entry: &Rc<Entry<Self>>) {
+    fn read(&self, engine: &Rc<Engine<Self>>, entry: &Entry<Self>) {
         let mut buffer = self.buffer.borrow_mut();
         let mut left = limits::TURN_READ_BYTES;
         while left > 0 && entry.head.connection.borrow().is_reading() {
@@ -268,7 +268,7 @@ impl Driver for Blocking {
         io.hung_up.set(false);
     }
 
-    fn read_now(&self, engine: &Rc<Engine<Self>>, entry: &Rc<Entry<Self>>) {
+    fn read_now(&self, engine: &Rc<Engine<Self>>, entry: &Entry<Self>) {
         while stream::has_unread(&entry.head.io.socket)
             && entry.head.connection.borrow().is_reading()
         {

@@ -121,11 +121,13 @@ impl Poll {
         let Some(entry) = engine.entry_at(slot, generation) else {
             return self.on_other_event(engine, slot, generation);
         };
+        // As a reference: each look through the `Rc` would compute the seat's alignment.
+        let entry: &Entry<Self> = &entry;
         let odd = event.is_read_closed() || event.is_error();
         if odd || !entry.head.connection.borrow().is_straight() {
-            self.on_odd_event(engine, event, &entry, buffer);
+            self.on_odd_event(engine, event, entry, buffer);
         } else if event.is_readable() {
-            self.read(engine, &entry, buffer);
+            self.read(engine, entry, buffer);
         }
     }
 
@@ -135,7 +137,7 @@ impl Poll {
         &self,
         engine: &Rc<Engine<Self>>,
         event: &Event,
-        entry: &Rc<Entry<Self>>,
+        entry: &Entry<Self>,
         buffer: &mut [u8],
     ) {
         let head = &entry.head;
@@ -198,7 +200,7 @@ impl Poll {
     /// Reads until the kernel has no more, the protocol wants no more, or the budget is
     /// spent. The connection is reading when this is called.
     #[inline]
-    fn read(&self, engine: &Rc<Engine<Self>>, entry: &Rc<Entry<Self>>, buffer: &mut [u8]) {
+    fn read(&self, engine: &Rc<Engine<Self>>, entry: &Entry<Self>, buffer: &mut [u8]) {
         let io = &entry.head.io;
         let mut left = limits::TURN_READ_BYTES;
         loop {
@@ -222,7 +224,7 @@ impl Poll {
     }
 
     #[cold]
-    fn read_ended(&self, engine: &Rc<Engine<Self>>, entry: &Rc<Entry<Self>>, ended: io::Result<usize>) {
+    fn read_ended(&self, engine: &Rc<Engine<Self>>, entry: &Entry<Self>, ended: io::Result<usize>) {
         match ended {
             Ok(_) => engine.on_eof(entry),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -232,6 +234,7 @@ impl Poll {
         }
     }
 
+    #[cold]
     fn serve_ready(&self, engine: &Rc<Engine<Self>>, buffer: &mut [u8]) {
         let ready = self.ready.take();
         self.any_ready.set(false);
@@ -273,20 +276,28 @@ impl Driver for Poll {
         self.waker.clone()
     }
 
-    fn turn(&self, engine: &Rc<Engine<Self>>, wait: Option<Duration>) -> io::Result<()> {
+    fn turn(&self, engine: &Rc<Engine<Self>>, mut wait: Option<Duration>) -> io::Result<()> {
         let mut turn = self.turn.borrow_mut();
         let Turn { poll, events, buffer } = &mut **turn;
         let leftover = self.any_ready.get();
-        match poll.poll(events, if leftover { Some(Duration::ZERO) } else { wait }) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            polled => polled?,
+        if leftover {
+            wait = Some(Duration::ZERO);
         }
-        engine.context().forget_now();
+        loop {
+            if let Err(error) = poll.poll(events, wait) {
+                unless_interrupted(error)?;
+            }
+            engine.context().forget_now();
+            for event in events.iter() {
+                self.on_event(engine, event, buffer);
+            }
+            // Nobody else has anything to do: wait again, without going round.
+            if leftover || self.any_ready.get() || !engine.is_quiet() {
+                break;
+            }
+        }
         if leftover {
             self.serve_ready(engine, buffer);
-        }
-        for event in events.iter() {
-            self.on_event(engine, event, buffer);
         }
         Ok(())
     }
@@ -368,7 +379,7 @@ impl Driver for Poll {
         }
     }
 
-    fn read_now(&self, engine: &Rc<Engine<Self>>, entry: &Rc<Entry<Self>>) {
+    fn read_now(&self, engine: &Rc<Engine<Self>>, entry: &Entry<Self>) {
         let mut turn = self.turn.borrow_mut();
         entry.head.io.drain.set(true);
         if entry.head.connection.borrow().is_reading() {
@@ -393,6 +404,12 @@ impl Driver for Poll {
     fn local_addr(&self, io: &PollIo) -> Addr {
         stream::local_addr(io.source.socket())
     }
+}
+
+/// A signal's interruption ends a wait, and is no error.
+#[cold]
+fn unless_interrupted(error: io::Error) -> io::Result<()> {
+    if error.kind() == io::ErrorKind::Interrupted { Ok(()) } else { Err(error) }
 }
 
 struct MioWaker(Waker);

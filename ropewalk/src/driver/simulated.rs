@@ -521,7 +521,7 @@ impl Driver for Simulated {
         }
     }
 
-    fn read_now(&self, engine: &Rc<Engine<Self>>, entry: &Rc<Entry<Self>>) {
+    fn read_now(&self, engine: &Rc<Engine<Self>>, entry: &Entry<Self>) {
         let end = entry.head.io.end;
         loop {
             let before = self.0.state.borrow().ends[end].inbox.len();

@@ -173,6 +173,7 @@ impl<D: Driver> Engine<D> {
     fn end_if_empty(&self) {
         if self.draining.borrow().is_some() && self.connections() == 0 && self.guests() == 0 {
             self.finished.set(true);
+            self.busy.set(true); // so that the loop looks
         }
     }
 

@@ -71,7 +71,7 @@ pub trait Driver: Sized + 'static {
     fn reading(&self, id: ConnectionId, io: &Self::Io, on: bool);
 
     /// Reads what has arrived, now.
-    fn read_now(&self, engine: &Rc<Engine<Self>>, entry: &Rc<Entry<Self>>);
+    fn read_now(&self, engine: &Rc<Engine<Self>>, entry: &Entry<Self>);
 
     /// Whether bytes have arrived that were not reported.
     fn unread(&self, id: ConnectionId, io: &Self::Io) -> bool;

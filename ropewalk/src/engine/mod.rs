@@ -72,15 +72,19 @@ pub struct Engine<D: Driver> {
     /// Connections that something outside their own callback touched.
     dirty: RefCell<Vec<ConnectionId>>,
     tasks: RefCell<VecDeque<Task<D>>>,
-    /// Whether `dirty` or `tasks` has something: the one flag an idle turn asks.
+    /// Whether `dirty` or `tasks` has something.
     work: Cell<bool>,
-    /// Whether there are timers: likewise.
+    /// Whether there are timers.
     armed: Cell<bool>,
+    /// Whether either of them: the one flag that an idle turn asks.
+    busy: Cell<bool>,
     lookups: RefCell<BTreeMap<u64, Rc<dyn Attempting>>>,
     next_lookup: Cell<u64>,
     guests: RefCell<BTreeMap<u64, Option<Remote>>>,
     next_guest: Cell<u64>,
     running: Cell<bool>,
+    /// It runs until it is stopped: nothing is to be asked between two waits.
+    stays: Cell<bool>,
     draining: RefCell<Option<Draining>>,
     finished: Cell<bool>,
     report: Cell<Report>,
@@ -116,11 +120,13 @@ impl<D: Driver> Engine<D> {
             tasks: RefCell::default(),
             work: Cell::new(false),
             armed: Cell::new(false),
+            busy: Cell::new(false),
             lookups: RefCell::default(),
             next_lookup: Cell::new(0),
             guests: RefCell::default(),
             next_guest: Cell::new(0),
             running: Cell::new(false),
+            stays: Cell::new(false),
             draining: RefCell::default(),
             finished: Cell::new(false),
             report: Cell::default(),
@@ -176,7 +182,7 @@ impl<D: Driver> Engine<D> {
     /// # Errors
     /// `AlreadyRunning` from inside a callback; what the driver's wait says.
     pub fn run(self: &Rc<Self>) -> Result<Report> {
-        self.run_while(|engine| !engine.finished.get())
+        self.run_while(true, |engine| !engine.finished.get())
     }
 
     /// Runs until nothing is left that could happen: no connection, no listener, no timer.
@@ -184,7 +190,7 @@ impl<D: Driver> Engine<D> {
     /// # Errors
     /// As [`Engine::run`].
     pub fn run_to_the_end(self: &Rc<Self>) -> Result<Report> {
-        self.run_while(|engine| !engine.finished.get() && !engine.is_idle())
+        self.run_while(false, |engine| !engine.finished.get() && !engine.is_idle())
     }
 
     fn is_idle(&self) -> bool {
@@ -197,23 +203,26 @@ impl<D: Driver> Engine<D> {
             && self.timers.borrow_mut().next().is_none()
     }
 
-    fn run_while(self: &Rc<Self>, go_on: impl Fn(&Self) -> bool) -> Result<Report> {
+    fn run_while(
+        self: &Rc<Self>,
+        stays: bool,
+        go_on: impl Fn(&Self) -> bool,
+    ) -> Result<Report> {
         if self.running.replace(true) {
             let cause = "it runs already, and this is one of its callbacks";
             return Err(Error::new(Operation::Run, ErrorKind::AlreadyRunning, cause));
         }
         self.finished.set(false);
+        self.stays.set(stays);
         self.report.set(Report::default());
         let home = Home::enter(self.clone());
         let mut result = Ok(());
-        while go_on(self) {
+        while go_on(self) && result.is_ok() {
             result = self.turn();
-            if result.is_err() {
-                break;
-            }
         }
         self.clear();
         drop(home);
+        self.stays.set(false);
         self.running.set(false);
         result.map_err(|error| Error::from_io(Operation::Run, "its wait", error))?;
         Ok(self.report.get())
@@ -223,7 +232,25 @@ impl<D: Driver> Engine<D> {
     ///
     /// # Errors
     /// What the driver's wait says.
+    #[inline]
     pub fn turn(self: &Rc<Self>) -> io::Result<()> {
+        let mut wait = None;
+        // An idle engine's turn asks these two, and nothing else.
+        if self.busy.get() || self.mail.any() {
+            wait = self.before_the_wait();
+            if self.finished.get() {
+                return Ok(());
+            }
+        }
+        self.driver.turn(self, wait)?;
+        if self.busy.get() {
+            self.after_the_wait();
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn before_the_wait(self: &Rc<Self>) -> Option<Duration> {
         self.context.forget_now();
         if self.mail.any() {
             self.read_mail();
@@ -234,16 +261,37 @@ impl<D: Driver> Engine<D> {
         if self.work.get() {
             self.do_work();
         }
-        if self.finished.get() {
-            return Ok(());
+        if self.work.get() || self.mail.any() {
+            return Some(Duration::ZERO);
         }
-        let wait = self.wait();
-        self.driver.turn(self, wait)?;
-        self.context.forget_now();
+        let next = self.timers.borrow_mut().next();
+        self.armed.set(next.is_some());
+        self.busy.set(next.is_some());
+        next.map(|at| at - self.context.now())
+    }
+
+    #[cold]
+    fn after_the_wait(self: &Rc<Self>) {
         if self.work.get() {
             self.do_work();
         }
-        Ok(())
+    }
+
+    /// Whether a driver may wait again at once, for as long as it likes: this engine runs
+    /// until it is stopped, and has no timers, no mail, nothing that callbacks asked for.
+    #[inline]
+    pub fn is_quiet(&self) -> bool {
+        self.stays.get() && !self.busy.get() && !self.mail.any()
+    }
+
+    fn set_work(&self) {
+        self.work.set(true);
+        self.busy.set(true);
+    }
+
+    fn set_armed(&self) {
+        self.armed.set(true);
+        self.busy.set(true);
     }
 
     /// Runs one turn with this engine at home on the thread, as `run` does.
@@ -253,20 +301,6 @@ impl<D: Driver> Engine<D> {
     pub fn step(self: &Rc<Self>) -> io::Result<()> {
         let _home = Home::enter(self.clone());
         self.turn()
-    }
-
-    fn wait(&self) -> Option<Duration> {
-        if self.work.get() || self.mail.any() {
-            return Some(Duration::ZERO);
-        }
-        if !self.armed.get() {
-            return None;
-        }
-        let next = self.timers.borrow_mut().next();
-        if next.is_none() {
-            self.armed.set(false);
-        }
-        next.map(|at| at - self.context.now())
     }
 
     fn read_mail(self: &Rc<Self>) {
@@ -310,7 +344,7 @@ impl<D: Driver> Engine<D> {
         }
     }
 
-    fn wake_connection(self: &Rc<Self>, entry: &Rc<Entry<D>>, now: Time) {
+    fn wake_connection(self: &Rc<Self>, entry: &Entry<D>, now: Time) {
         let due = entry.head.connection.borrow_mut().due(now);
         if let Some(Due::Timer(level, timer)) = due {
             self.carry(entry, level, Input::Timer(timer));
@@ -349,13 +383,13 @@ impl<D: Driver> Engine<D> {
             next.clear();
         }
         if !next.is_empty() || !self.tasks.borrow().is_empty() {
-            self.work.set(true);
+            self.set_work();
         }
     }
 
     fn task(&self, task: Task<D>) {
         self.tasks.borrow_mut().push_back(task);
-        self.work.set(true);
+        self.set_work();
     }
 
     fn touch(&self, id: ConnectionId) {
@@ -364,11 +398,11 @@ impl<D: Driver> Engine<D> {
         if dirty.last() != Some(&id) {
             dirty.push(id);
         }
-        self.work.set(true);
+        self.set_work();
     }
 
     fn call_at(&self, at: Time, call: Call) -> u64 {
-        self.armed.set(true);
+        self.set_armed();
         self.timers.borrow_mut().call_at(at, self.context.next_sequence(), call)
     }
 
@@ -431,6 +465,7 @@ impl<D: Driver> Engine<D> {
     }
 
     /// At the end of `run`: closures and factories that hold the reactor let go of it.
+    #[cold]
     fn clear(self: &Rc<Self>) {
         let listeners = std::mem::take(&mut *self.listeners.borrow_mut());
         drop(listeners);
@@ -449,6 +484,7 @@ impl<D: Driver> Engine<D> {
         self.draining.replace(None);
         self.work.set(false);
         self.armed.set(false);
+        self.busy.set(false);
     }
 }
 

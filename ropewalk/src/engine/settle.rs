@@ -5,7 +5,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
-use super::driver::Driver;
+use super::driver::{Driver, Sent};
 use super::entry::{Entry, Seat};
 use super::port::Port;
 use super::{Engine, drain};
@@ -20,7 +20,7 @@ impl<D: Driver> Engine<D> {
     /// Bytes came. The commonest case is short: to the protocol, and its answer to the
     /// kernel; anything else goes the long way, with the same result.
     #[inline]
-    pub fn on_data(self: &Rc<Self>, entry: &Rc<Entry<D>>, data: &[u8]) {
+    pub fn on_data(self: &Rc<Self>, entry: &Entry<D>, data: &[u8]) {
         let head = &entry.head;
         if !head.connection.borrow().is_straight() {
             return self.on_data_the_long_way(entry, data);
@@ -29,31 +29,30 @@ impl<D: Driver> Engine<D> {
         let called = catch_unwind(AssertUnwindSafe(|| {
             entry.seat.borrow_mut().data_received(&mut port, data);
         }));
-        if called.is_ok() {
-            let mut connection = head.connection.borrow_mut();
-            if connection.is_straight() {
-                let Some(out) = connection.out() else { return };
-                if let Ok(sent) = self.driver.send(head.id, &head.io, out) {
-                    if !sent.blocked && out.is_empty() {
-                        return connection.on_all_sent(&self.context);
-                    }
-                    connection.on_sent(sent.bytes, sent.blocked, &self.context);
-                }
-            }
-        }
-        self.after_data(entry, called);
-    }
-
-    #[cold]
-    fn after_data(self: &Rc<Self>, entry: &Rc<Entry<D>>, called: std::thread::Result<()>) {
         if let Err(payload) = called {
-            entry.head.connection.borrow_mut().fail(Reason::panicked(&*payload));
+            return self.after_panic(entry, &*payload);
         }
+        let mut connection = head.connection.borrow_mut();
+        if connection.is_straight() {
+            let Some(out) = connection.out() else { return };
+            let sent = self.driver.send(head.id, &head.io, out);
+            if matches!(sent, Ok(Sent { blocked: false, .. })) && out.is_empty() {
+                return connection.on_all_sent(&self.context);
+            }
+            connection.on_flushed(sent, &self.context);
+        }
+        drop(connection);
         self.settle(entry);
     }
 
     #[cold]
-    fn on_data_the_long_way(self: &Rc<Self>, entry: &Rc<Entry<D>>, data: &[u8]) {
+    fn after_panic(self: &Rc<Self>, entry: &Entry<D>, payload: &(dyn std::any::Any + Send)) {
+        entry.head.connection.borrow_mut().fail(Reason::panicked(payload));
+        self.settle(entry);
+    }
+
+    #[cold]
+    fn on_data_the_long_way(self: &Rc<Self>, entry: &Entry<D>, data: &[u8]) {
         entry.head.connection.borrow_mut().on_received(data.len(), &self.context);
         if let Some(observer) = &self.observer {
             observer.moved(entry.head.id, Direction::In, data.len());
@@ -63,7 +62,7 @@ impl<D: Driver> Engine<D> {
     }
 
     /// The peer's end of input, after all its bytes.
-    pub fn on_eof(self: &Rc<Self>, entry: &Rc<Entry<D>>) {
+    pub fn on_eof(self: &Rc<Self>, entry: &Entry<D>) {
         self.on_peer_ended(entry);
         let tell = entry.head.connection.borrow_mut().on_eof();
         if tell {
@@ -73,33 +72,33 @@ impl<D: Driver> Engine<D> {
     }
 
     /// The peer's end of input was noticed, though bytes may be left to read.
-    pub fn on_peer_ended(&self, entry: &Rc<Entry<D>>) {
+    pub fn on_peer_ended(&self, entry: &Entry<D>) {
         if let Some(observer) = &self.observer {
             observer.peer_ended(entry.head.id);
         }
     }
 
     /// Reading failed, after all that had arrived was reported.
-    pub fn on_error(self: &Rc<Self>, entry: &Rc<Entry<D>>, error: io::Error) {
+    pub fn on_error(self: &Rc<Self>, entry: &Entry<D>, error: io::Error) {
         entry.head.connection.borrow_mut().on_error(Reason::io(error));
         self.settle(entry);
     }
 
     /// The peer reset; what had arrived may be left to read.
-    pub fn on_broken(self: &Rc<Self>, entry: &Rc<Entry<D>>, error: io::Error) {
+    pub fn on_broken(self: &Rc<Self>, entry: &Entry<D>, error: io::Error) {
         entry.head.connection.borrow_mut().on_broken(Reason::io(error));
         self.settle(entry);
     }
 
     /// The kernel takes bytes again.
     #[cold]
-    pub fn on_writable(self: &Rc<Self>, entry: &Rc<Entry<D>>) {
+    pub fn on_writable(self: &Rc<Self>, entry: &Entry<D>) {
         entry.head.connection.borrow_mut().on_writable();
         self.settle(entry);
     }
 
     /// A completion driver's send landed: `sent` bytes, and `rest` came back.
-    pub fn on_sent(self: &Rc<Self>, entry: &Rc<Entry<D>>, sent: usize, rest: &[u8]) {
+    pub fn on_sent(self: &Rc<Self>, entry: &Entry<D>, sent: usize, rest: &[u8]) {
         let mut connection = entry.head.connection.borrow_mut();
         if let Some(out) = connection.out() {
             out.landed(sent, rest);
@@ -111,7 +110,7 @@ impl<D: Driver> Engine<D> {
     }
 
     /// The kernel connected, or could not.
-    pub fn on_connected(self: &Rc<Self>, entry: &Rc<Entry<D>>, result: io::Result<()>) {
+    pub fn on_connected(self: &Rc<Self>, entry: &Entry<D>, result: io::Result<()>) {
         match result {
             Ok(()) => {
                 entry.head.connection.borrow_mut().on_connected();
@@ -125,7 +124,7 @@ impl<D: Driver> Engine<D> {
     }
 
     /// A connection is there: its layers start, then its protocol is built.
-    pub(super) fn begin(self: &Rc<Self>, entry: &Rc<Entry<D>>) {
+    pub(super) fn begin(self: &Rc<Self>, entry: &Entry<D>) {
         self.carry(entry, 0, Input::Made);
         let over = entry.head.connection.borrow().is_over();
         if !over {
@@ -139,7 +138,7 @@ impl<D: Driver> Engine<D> {
     // Into the protocol.
 
     /// Carries an input up through the layers, and calls the protocol with what arrives.
-    pub(super) fn carry(self: &Rc<Self>, entry: &Rc<Entry<D>>, level: usize, input: Input<'_>) {
+    pub(super) fn carry(self: &Rc<Self>, entry: &Entry<D>, level: usize, input: Input<'_>) {
         let connection = &entry.head.connection;
         carry(connection, &self.context, level, input, &mut |input| match input {
             Input::Made => self.build(entry),
@@ -153,7 +152,7 @@ impl<D: Driver> Engine<D> {
     /// Calls the protocol. Its panic ends this connection only.
     pub(super) fn callback(
         self: &Rc<Self>,
-        entry: &Rc<Entry<D>>,
+        entry: &Entry<D>,
         call: impl FnOnce(&mut dyn Seat, &mut Port<'_, D>),
     ) {
         let mut port = Port { engine: self, head: &entry.head };
@@ -165,7 +164,7 @@ impl<D: Driver> Engine<D> {
         }
     }
 
-    fn build(self: &Rc<Self>, entry: &Rc<Entry<D>>) {
+    fn build(self: &Rc<Self>, entry: &Entry<D>) {
         let peer = entry.head.connection.borrow().peer();
         let mut built = false;
         self.callback(entry, |seat, _| built = seat.build(&peer));
@@ -184,7 +183,8 @@ impl<D: Driver> Engine<D> {
     // Until it is at rest.
 
     /// Does what the connection says, step by step, until it says nothing more.
-    pub(super) fn settle(self: &Rc<Self>, entry: &Rc<Entry<D>>) {
+    #[cold]
+    pub(super) fn settle(self: &Rc<Self>, entry: &Entry<D>) {
         for _ in 0..limits::TURN_STEPS {
             let step = entry.head.connection.borrow_mut().next(&self.context);
             if !self.take(entry, step) {
@@ -194,7 +194,7 @@ impl<D: Driver> Engine<D> {
         self.touch(entry.head.id);
     }
 
-    fn take(self: &Rc<Self>, entry: &Rc<Entry<D>>, step: Step) -> bool {
+    fn take(self: &Rc<Self>, entry: &Entry<D>, step: Step) -> bool {
         let head = &entry.head;
         match step {
             Step::Idle => return false,
@@ -218,7 +218,7 @@ impl<D: Driver> Engine<D> {
                 self.carry(entry, level, input);
             }
             Step::Arm(at, sequence) => {
-                self.armed.set(true);
+                self.set_armed();
                 self.timers.borrow_mut().wake_connection(at, sequence, head.id);
             }
             Step::Lost(why, reset) => {
@@ -229,21 +229,18 @@ impl<D: Driver> Engine<D> {
         true
     }
 
-    fn flush(&self, entry: &Rc<Entry<D>>) {
+    fn flush(&self, entry: &Entry<D>) {
         let head = &entry.head;
         let mut connection = head.connection.borrow_mut();
         let Some(out) = connection.out() else { return };
-        match self.driver.send(head.id, &head.io, out) {
-            Ok(sent) => {
-                connection.on_sent(sent.bytes, sent.blocked, &self.context);
-                drop(connection);
-                self.observe_sent(entry, sent.bytes);
-            }
-            Err(error) => connection.on_broken(Reason::io(error)),
-        }
+        let sent = self.driver.send(head.id, &head.io, out);
+        let bytes = sent.as_ref().map_or(0, |sent| sent.bytes);
+        connection.on_flushed(sent, &self.context);
+        drop(connection);
+        self.observe_sent(entry, bytes);
     }
 
-    fn observe_sent(&self, entry: &Rc<Entry<D>>, bytes: usize) {
+    fn observe_sent(&self, entry: &Entry<D>, bytes: usize) {
         if let Some(observer) = &self.observer {
             if bytes > 0 {
                 observer.moved(entry.head.id, Direction::Out, bytes);
@@ -253,7 +250,7 @@ impl<D: Driver> Engine<D> {
     }
 
     /// The end: the handle dies, the protocol hears, the socket closes, the factory hears.
-    fn lose(self: &Rc<Self>, entry: &Rc<Entry<D>>, why: &Reason, reset: bool) {
+    fn lose(self: &Rc<Self>, entry: &Entry<D>, why: &Reason, reset: bool) {
         let head = &entry.head;
         let (built, connecting) = {
             let connection = head.connection.borrow();
@@ -278,6 +275,16 @@ impl<D: Driver> Engine<D> {
         self.guarded("a factory", || {
             entry.seat.borrow_mut().ended(&**self, why, connecting);
         });
+    }
+}
+
+impl Connection {
+    /// The driver sent, or could not.
+    fn on_flushed(&mut self, sent: io::Result<Sent>, context: &Context) {
+        match sent {
+            Ok(sent) => self.on_sent(sent.bytes, sent.blocked, context),
+            Err(error) => self.on_broken(Reason::io(error)),
+        }
     }
 }
 

@@ -38,9 +38,15 @@ pub struct LayerBench {
     context: Context,
     wire: Wire,
     held: VecDeque<Held>,
+    above: Above,
+}
+
+/// What went up.
+#[derive(Default)]
+struct Above {
     made: bool,
     eof: bool,
-    up: Vec<u8>,
+    bytes: Vec<u8>,
     events: Vec<Event>,
 }
 
@@ -58,10 +64,7 @@ impl LayerBench {
             clock,
             wire: Wire::new(&super::default_peer()),
             held: VecDeque::new(),
-            made: false,
-            eof: false,
-            up: Vec::new(),
-            events: Vec::new(),
+            above: Above::default(),
         }
     }
 
@@ -75,7 +78,7 @@ impl LayerBench {
     /// Calls `started`. Answers whether the layer is ready already.
     pub fn start(&mut self, layer: &mut dyn Layer) -> bool {
         self.call(|below, up| layer.started(below, up));
-        self.made
+        self.above.made
     }
 
     /// Bytes come from below. Answers what the layer passed up now; while it pauses
@@ -85,7 +88,7 @@ impl LayerBench {
             self.held.push_back(Held::Data(data.to_vec()));
         }
         self.deliver(layer);
-        std::mem::take(&mut self.up)
+        std::mem::take(&mut self.above.bytes)
     }
 
     /// The end of input comes from below. Answers whether it went up; while the layer
@@ -93,7 +96,7 @@ impl LayerBench {
     pub fn eof(&mut self, layer: &mut dyn Layer) -> bool {
         self.held.push_back(Held::Eof);
         self.deliver(layer);
-        self.eof
+        self.above.eof
     }
 
     /// Bytes are written from above. Answers what reached the wire by now.
@@ -127,7 +130,7 @@ impl LayerBench {
         }
         self.clock.advance_to(until);
         self.context.forget_now();
-        std::mem::take(&mut self.up)
+        std::mem::take(&mut self.above.bytes)
     }
 
     /// Tells the layer that the connection is over.
@@ -146,12 +149,12 @@ impl LayerBench {
 
     /// Takes what went up by itself, as what a pause had held back or `start` let loose.
     pub fn take_up(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.up)
+        std::mem::take(&mut self.above.bytes)
     }
 
     /// Takes the events that the layer handed to the protocol.
     pub fn take_events(&mut self) -> Vec<Event> {
-        std::mem::take(&mut self.events)
+        std::mem::take(&mut self.above.events)
     }
 
     /// Why the layer ended the connection, if it did.
@@ -176,12 +179,12 @@ impl LayerBench {
 
     /// Whether the layer said that it is ready.
     pub fn is_made(&self) -> bool {
-        self.made
+        self.above.made
     }
 
     /// Whether the end of input went up.
     pub fn is_at_eof(&self) -> bool {
-        self.eof
+        self.above.eof
     }
 
     /// When the layer's next timer comes due.
@@ -202,57 +205,31 @@ impl LayerBench {
     /// What a pause does not hold back goes to the layer.
     fn deliver(&mut self, layer: &mut dyn Layer) {
         while !self.is_reading_paused() {
-            match self.held.pop_front() {
-                Some(Held::Data(_) | Held::Eof) if self.is_closing() => {}
-                Some(Held::Data(data)) => {
-                    let mut up = Up::new(&self.context);
-                    if !self.wire.has(DEAD) {
-                        let mut below = Below::new(&mut [], &mut self.wire, &self.context);
-                        layer.received(&mut below, &data, &mut up);
-                    }
-                    let items = up.into_items();
-                    // The items borrow `data`, so they cannot pass through `call`.
-                    Self::collect(
-                        items,
-                        (&mut self.up, &mut self.events),
-                        (&mut self.made, &mut self.eof),
-                        self.wire.has(DEAD),
-                    );
-                }
-                Some(Held::Eof) => self.call(|below, up| layer.eof(below, up)),
-                None => break,
+            let Some(held) = self.held.pop_front() else { break };
+            if self.is_closing() {
+                continue; // after its close, a connection delivers nothing
+            }
+            match &held {
+                Held::Data(data) => self.call(|below, up| layer.received(below, data, up)),
+                Held::Eof => self.call(|below, up| layer.eof(below, up)),
             }
         }
     }
 
-    fn call(&mut self, call: impl FnOnce(&mut Below<'_>, &mut Up<'_>)) {
+    fn call<'d>(&'d mut self, call: impl FnOnce(&mut Below<'_>, &mut Up<'d>)) {
         if self.wire.has(DEAD) {
             return;
         }
         let mut up = Up::new(&self.context);
         call(&mut Below::new(&mut [], &mut self.wire, &self.context), &mut up);
-        Self::collect(
-            up.into_items(),
-            (&mut self.up, &mut self.events),
-            (&mut self.made, &mut self.eof),
-            self.wire.has(DEAD),
-        );
-    }
-
-    fn collect(
-        items: Vec<UpItem<'_>>,
-        (up, events): (&mut Vec<u8>, &mut Vec<Event>),
-        (made, eof): (&mut bool, &mut bool),
-        is_dead: bool,
-    ) {
         // Above a connection that has failed nothing is delivered any more.
-        for item in items.into_iter().filter(|_| !is_dead) {
+        for item in up.into_items().into_iter().filter(|_| !self.wire.has(DEAD)) {
             match item {
-                UpItem::Made => *made = true,
-                UpItem::Passed(data) => up.extend_from_slice(data),
-                UpItem::Bytes(data) => up.extend_from_slice(&data),
-                UpItem::Eof => *eof = true,
-                UpItem::Event(event) => events.push(event),
+                UpItem::Made => self.above.made = true,
+                UpItem::Passed(data) => self.above.bytes.extend_from_slice(data),
+                UpItem::Bytes(data) => self.above.bytes.extend_from_slice(&data),
+                UpItem::Eof => self.above.eof = true,
+                UpItem::Event(event) => self.above.events.push(event),
             }
         }
     }
