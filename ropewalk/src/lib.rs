@@ -1,4 +1,34 @@
-//! Ropewalk. Never.
+//! Event-driven networking: a protocol is a state machine; how its bytes arrive is a
+//! deployment decision.
+//!
+//! Write a [`Protocol`] once. Run it on an event loop ([`Reactor`]), on a thread for each
+//! connection ([`server::ThreadServer`]), or in memory under a virtual clock with seeded
+//! splitting ([`testing::Network`]). The same machine ([`connection`]) keeps the same
+//! promises on all of them; [`protocol`] says what they are.
+//!
+//! ```no_run
+//! use ropewalk::{Protocol, Reactor, Transport};
+//!
+//! struct Echo;
+//!
+//! impl Protocol for Echo {
+//!     fn data_received(&mut self, transport: &mut dyn Transport, data: &[u8]) {
+//!         transport.write(data);
+//!     }
+//! }
+//!
+//! fn main() -> ropewalk::Result<()> { // prints its error as a sentence
+//!     let reactor = Reactor::new()?;
+//!     reactor.listen_tcp(21555, || Echo)?;
+//!     reactor.run()
+//! }
+//! ```
+//!
+//! Nothing in this crate panics for bad input. It is never silent about a bound: each is
+//! in [`limits`], with what happens at it.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 pub mod addr;
 pub mod clock;
 pub mod connection;
@@ -7,11 +37,22 @@ pub mod engine;
 pub mod error;
 pub mod limits;
 pub mod observe;
+pub mod policy;
 pub mod protocol;
-pub use addr::Addr;
-pub use error::{Error, Result};
-pub use protocol::{Factory, Handle, Protocol, Reason, Transport};
 pub mod reactor;
 pub mod server;
+pub mod testing;
+
+pub use addr::Addr;
+pub use engine::{Remote, Report};
+pub use error::{Error, Result};
+pub use protocol::{
+    ClientFactory, Connector, Factory, Flow, Handle, Listener, Net, Protocol, Reason, Timer,
+    TimerHandle, Transport,
+};
 pub use reactor::Reactor;
-pub use protocol::*;
+
+/// The README's examples are compiled.
+#[cfg(doctest)] // never part of the crate
+#[doc = include_str!("../../README.md")]
+struct Readme;

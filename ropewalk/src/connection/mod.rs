@@ -366,7 +366,7 @@ impl Connection {
     pub(crate) fn visit_layers(&mut self, visit: &mut dyn FnMut(&mut dyn Any) -> bool) {
         let layers = self.stack.iter_mut().flat_map(|stack| stack.layers.iter_mut().rev());
         for layer in layers {
-            if visit(&mut **layer) {
+            if visit((**layer).as_any()) {
                 return;
             }
         }

@@ -3,7 +3,8 @@
 //! Never: trusts a peer that was not allowed, or guesses at a header that is not exact.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::str::FromStr;
 use std::time::Duration;
 
 use crate::addr::Addr;
@@ -18,6 +19,8 @@ pub const HEADER_BYTES: usize = 107;
 const FIELD_BYTES: usize = 45;
 
 const DEADLINE: Timer = Timer(0);
+
+type Allow = Box<dyn Fn(&Addr) -> bool>;
 
 /// Reads a PROXY header before anything else, and gives the connection the address in it.
 ///
@@ -42,18 +45,18 @@ const DEADLINE: Timer = Timer(0);
 /// [`Factory::build`]: crate::protocol::Factory::build
 #[doc(alias = "haproxy")]
 pub struct ProxyHeader {
-    /// Until the header is whole.
-    parser: Option<HeaderParser>,
+    /// Until the header is whole; the connection then lives on without its memory.
+    parser: Option<Box<HeaderParser>>,
     header: Option<Header>,
     deadline: Duration,
-    allow: Option<Box<dyn Fn(&Addr) -> bool>>,
+    allow: Option<Allow>,
 }
 
 impl ProxyHeader {
     /// From any peer, within [`limits::PROXY_HEADER`].
     pub fn new() -> ProxyHeader {
         ProxyHeader {
-            parser: Some(HeaderParser::new()),
+            parser: Some(Box::default()),
             header: None,
             deadline: limits::PROXY_HEADER,
             allow: None,
@@ -116,7 +119,7 @@ impl Layer for ProxyHeader {
                 up.made();
                 up.pass(&data[used..]);
             }
-            Err(error) => below.fail(Reason::failed(error)),
+            Err(error) => below.fail(Reason::peer_failed(error)),
         }
     }
 
@@ -316,8 +319,9 @@ impl HeaderParser {
     fn ip(&mut self, which: usize, byte: u8) -> Step {
         const WRONG: &str = "it is not an address of the family that the header names";
         if byte == b' ' {
+            let is_v6 = self.is_v6;
             let text = self.take_field();
-            let ip = match self.is_v6 {
+            let ip = match is_v6 {
                 true => text.parse().map(IpAddr::V6),
                 false => text.parse().map(IpAddr::V4),
             };
@@ -326,7 +330,8 @@ impl HeaderParser {
         }
         self.append(byte).ok_or(WRONG)?;
         let field = &self.field[..self.length];
-        let may_go_on = if self.is_v6 { begins_ipv6(field) } else { begins_ipv4(field) };
+        let may_go_on =
+            if self.is_v6 { begins::<Ipv6Addr>(field) } else { begins::<Ipv4Addr>(field) };
         if may_go_on { Ok((Part::Ip(which), None)) } else { Err(WRONG) }
     }
 
@@ -370,26 +375,254 @@ fn is_number(digits: &[u8], max: u16) -> bool {
     value.is_some() && !digits.is_empty() && (digits[0] != b'0' || digits.len() == 1)
 }
 
-/// Whether an IPv4 address can begin so.
-fn begins_ipv4(text: &[u8]) -> bool {
-    let last = text.iter().filter(|byte| **byte == b'.').count();
-    last < 4
-        && text.split(|byte| *byte == b'.').enumerate().all(|(at, part)| {
-            (at == last && part.is_empty() && at > 0) || is_number(part, 255)
-        })
+/// Whether an address can begin so: whether one of the possible rests makes it whole.
+/// For each beginning of an address, of either family, one of these does.
+fn begins<A: FromStr>(text: &[u8]) -> bool {
+    const RESTS: [&[u8]; 10] =
+        [b"", b"::", b"0", b":", b".0.0.0", b"0.0.0", b".0.0", b"0.0", b".0", b"0.0.0.0"];
+    let mut whole = [0; FIELD_BYTES + 8];
+    whole[..text.len()].copy_from_slice(text);
+    RESTS.iter().any(|rest| {
+        let end = text.len() + rest.len();
+        whole[text.len()..end].copy_from_slice(rest);
+        std::str::from_utf8(&whole[..end]).is_ok_and(|text| text.parse::<A>().is_ok())
+    })
 }
 
-/// Whether an IPv6 address can begin so. It is exact but for an IPv4 tail at a place
-/// where none may stand, which is found at the address's end.
-fn begins_ipv6(text: &[u8]) -> bool {
-    let groups: Vec6<'_> = split_groups(text);
-    let Some(groups) = groups else { return false };
-    groups
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Time;
+    use crate::protocol::{By, Context, Wire};
+    use crate::testing::{LayerBench, every_split};
 
-type Vec6<'a> = Option<bool>;
+    const TCP4: &[u8] = b"PROXY TCP4 192.0.2.7 198.51.100.1 56324 443\r\n";
+    const LONGEST: &[u8] = b"PROXY UNKNOWN ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff \
+        ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 65535 65535\r\n";
 
-fn split_groups(text: &[u8]) -> Vec6<'_> {
-    let _ = text;
-    Some(true)
+    fn parse(text: &[u8]) -> Result<Option<(Header, usize)>> {
+        HeaderParser::new().feed(text)
+    }
+
+    fn tcp(source: &str, destination: &str) -> Header {
+        let [source, destination] = [source, destination].map(|text| text.parse().unwrap());
+        Header::Tcp { source, destination }
+    }
+
+    #[test]
+    fn every_legal_header_is_read() {
+        let legal: [(&[u8], Header); 9] = [
+            (TCP4, tcp("192.0.2.7:56324", "198.51.100.1:443")),
+            (
+                b"PROXY TCP4 0.0.0.0 255.255.255.255 0 65535\r\n",
+                tcp("0.0.0.0:0", "255.255.255.255:65535"),
+            ),
+            (b"PROXY TCP6 2001:DB8::1 ::1 1 2\r\n", tcp("[2001:db8::1]:1", "[::1]:2")),
+            (b"PROXY TCP6 :: 1:2:3:4:5:6:7:: 1 2\r\n", tcp("[::]:1", "[1:2:3:4:5:6:7:0]:2")),
+            (
+                b"PROXY TCP6 ::ffff:1.2.3.4 1:2:3:4:5:6:7:8 1 2\r\n",
+                tcp("[::ffff:1.2.3.4]:1", "[1:2:3:4:5:6:7:8]:2"),
+            ),
+            (b"PROXY UNKNOWN\r\n", Header::Unknown),
+            (b"PROXY UNKNOWN \r\n", Header::Unknown),
+            (b"PROXY UNKNOWN any words, \xff\0 too\r\n", Header::Unknown),
+            (LONGEST, Header::Unknown),
+        ];
+        for (text, want) in legal {
+            assert_eq!(parse(text).unwrap(), Some((want, text.len())));
+        }
+        assert_eq!(LONGEST.len(), HEADER_BYTES);
+    }
+
+    #[test]
+    fn it_is_read_the_same_however_it_is_cut() {
+        let mut input = TCP4.to_vec();
+        input.extend(b"GET / HTTP/1");
+        let runs = every_split(&input, |pieces| {
+            let (mut bench, mut layer) = (LayerBench::new(), ProxyHeader::new());
+            assert!(!bench.start(&mut layer));
+            let up: Vec<_> = pieces.iter().flat_map(|p| bench.receive(&mut layer, p)).collect();
+            assert_eq!(up, b"GET / HTTP/1");
+            assert_eq!(bench.peer().to_string(), "192.0.2.7:56324");
+            assert!(bench.is_made() && bench.next_timer_at().is_none());
+            assert!(bench.eof(&mut layer) && bench.failure().is_none());
+        });
+        assert!(runs > 1000);
+    }
+
+    /// The number of the byte at which it is refused.
+    fn refused_at(text: &[u8]) -> Option<usize> {
+        let mut parser = HeaderParser::new();
+        text.iter().position(|byte| parser.push(*byte).is_err()).map(|at| at + 1)
+    }
+
+    #[test]
+    fn garbage_is_refused_at_its_first_wrong_byte() {
+        let wrong: [(&[u8], usize); 26] = [
+            (b"GET / HTTP/1.1\r\n", 1),
+            (b"\r\n\r\n\0\r\nQUIT\n", 1), // version 2
+            (b"proxy TCP4", 1),
+            (b"PROXY  TCP4", 7),
+            (b"PROXY TCP5 ", 10),
+            (b"PROXY TCP4\r\n", 11),
+            (b"PROXY UDP4 ", 8),
+            (b"PROXY UNKNOWNS\r\n", 14),
+            (b"PROXY UNKNOWN\n", 14),
+            (b"PROXY UNKNOWN\rX", 15),
+            (b"PROXY UNKNOWN x\n", 16),
+            (b"PROXY TCP4 x", 12),
+            (b"PROXY TCP4  ", 12),
+            (b"PROXY TCP4 256.0.0.1", 14),
+            (b"PROXY TCP4 01.0.0.1", 13),
+            (b"PROXY TCP4 1.2.3 ", 17),
+            (b"PROXY TCP4 1.2.3.4.", 19),
+            (b"PROXY TCP4 ::1", 12),
+            (b"PROXY TCP6 1.2.3.4", 13),
+            (b"PROXY TCP6 1:::", 15),
+            (b"PROXY TCP6 1::2::", 17),
+            (b"PROXY TCP6 12345", 16),
+            (b"PROXY TCP6 fe80::1%eth0", 19),
+            (b"PROXY TCP6 1:2:3:4:5:6:7:8:", 27),
+            (b"PROXY TCP6 1:2 ", 15),
+            (b"PROXY TCP6 ::1.2.3.4:", 21),
+        ];
+        for (text, at) in wrong {
+            assert_eq!(refused_at(text), Some(at), "{}", text.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn ports_are_numbers_without_leading_zeros() {
+        let wrong: [(&str, usize); 10] = [
+            (" ", 1),
+            ("65536", 5),
+            ("100000", 6),
+            ("00", 2),
+            ("080", 2),
+            ("+80", 1),
+            ("-1", 1),
+            ("8 \r", 3),
+            ("1  ", 3),
+            ("1\r", 2),
+        ];
+        let start = "PROXY TCP4 1.2.3.4 5.6.7.8 ";
+        for (port, at) in wrong {
+            let text = format!("{start}{port}");
+            assert_eq!(refused_at(text.as_bytes()), Some(start.len() + at), "{port:?}");
+        }
+        for port in ["80 ", "80\n", "80\rX"] {
+            let text = format!("{start}1 {port}");
+            assert_eq!(refused_at(text.as_bytes()), Some(text.len()), "{port:?}");
+        }
+    }
+
+    #[test]
+    fn a_header_that_is_too_long_is_refused_once_it_cannot_end() {
+        let text = [b"PROXY UNKNOWN ".to_vec(), vec![b'x'; 200]].concat();
+        assert_eq!(refused_at(&text), Some(HEADER_BYTES - 1));
+        let mut just = LONGEST.to_vec();
+        just.insert(20, b'x');
+        assert_eq!(refused_at(&just), Some(HEADER_BYTES - 1));
+    }
+
+    #[test]
+    fn every_beginning_of_a_legal_header_is_taken_and_no_more_after_its_end() {
+        for whole in [TCP4, LONGEST, b"PROXY TCP6 1:2:3:4:5:6:7:8 1:2:3:4:5:6:1.20.0.255 1 2\r\n"] {
+            for end in 0..whole.len() {
+                assert_eq!(parse(&whole[..end]).unwrap(), None, "{end}");
+            }
+            let mut parser = HeaderParser::new();
+            assert!(parser.feed(whole).unwrap().is_some());
+            assert!(parser.push(b'x').is_err());
+        }
+    }
+
+    #[test]
+    fn no_byte_makes_the_parser_panic_at_any_place() {
+        for at in 0..TCP4.len() {
+            for byte in 0..=255 {
+                let mut text = TCP4.to_vec();
+                text[at] = byte;
+                if let Ok(Some((header, used))) = parse(&text) {
+                    assert!(matches!(header, Header::Tcp { .. }) && used == text.len());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_follows_the_header_is_passed_on_without_a_copy() {
+        let data = [TCP4, b"hello"].concat();
+        let clock = crate::clock::VirtualClock::new();
+        let context = Context::new(Box::new(clock), Default::default());
+        let mut wire = Wire::new(&Addr::Unix(None));
+        let mut up = Up::new(&context);
+        let mut below = Below::new(&mut [], &mut wire, &context);
+        ProxyHeader::new().received(&mut below, &data, &mut up);
+        let items = up.into_items();
+        use crate::protocol::UpItem::{Made, Passed};
+        match &items[..] {
+            [Made, Passed(rest)] => assert_eq!(rest.as_ptr_range().end, data.as_ptr_range().end),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn unknown_keeps_the_real_address() {
+        let (mut bench, mut layer) = (LayerBench::new(), ProxyHeader::new());
+        let before = bench.peer();
+        bench.start(&mut layer);
+        bench.receive(&mut layer, b"PROXY UNKNOWN\r\n");
+        assert_eq!((bench.peer(), bench.is_made()), (before, true));
+        assert_eq!(layer.header(), Some(Header::Unknown));
+    }
+
+    #[test]
+    fn garbage_ends_the_connection_with_a_sentence() {
+        let (mut bench, mut layer) = (LayerBench::new(), ProxyHeader::new());
+        bench.start(&mut layer);
+        assert_eq!(bench.receive(&mut layer, b"GET / HTTP/1.1\r\n"), b"");
+        let why = bench.failure().unwrap();
+        assert_eq!(why.kind(), Kind::Failed);
+        assert!(why.to_string().contains("byte 1 of the PROXY header is wrong"), "{why}");
+        assert!(!bench.is_made());
+    }
+
+    #[test]
+    fn a_header_that_does_not_come_whole_meets_its_deadline() {
+        let (mut bench, mut layer) = (LayerBench::new(), ProxyHeader::new());
+        bench.start(&mut layer);
+        bench.receive(&mut layer, &TCP4[..20]);
+        assert_eq!(bench.next_timer_at(), Some(Time::ZERO + limits::PROXY_HEADER));
+        bench.advance(&mut layer, limits::PROXY_HEADER);
+        let kind = bench.failure().unwrap().kind();
+        assert_eq!(kind, Kind::Deadline(Deadline::ProxyHeader));
+        assert_eq!(bench.receive(&mut layer, &TCP4[20..]), b"");
+    }
+
+    #[test]
+    fn an_end_of_input_inside_the_header_is_a_truncation() {
+        for end in 0..TCP4.len() {
+            let (mut bench, mut layer) = (LayerBench::new(), ProxyHeader::new());
+            bench.start(&mut layer);
+            bench.receive(&mut layer, &TCP4[..end]);
+            assert!(!bench.eof(&mut layer));
+            assert_eq!(bench.failure().unwrap().kind(), Kind::Truncated);
+        }
+    }
+
+    #[test]
+    fn a_peer_that_is_not_allowed_is_refused_before_its_first_byte() {
+        let may = |peer: &Addr| peer.host() == "10.0.0.1";
+        let stranger: SocketAddr = "10.0.0.2:1".parse().unwrap();
+        let mut bench = LayerBench::new().with_peer(stranger);
+        assert!(!bench.start(&mut ProxyHeader::new().allow(may)));
+        let why = bench.failure().unwrap();
+        assert_eq!((why.kind(), why.by()), (Kind::Refused, By::User));
+        let friend: SocketAddr = "10.0.0.1:1".parse().unwrap();
+        let (mut bench, mut layer) =
+            (LayerBench::new().with_peer(friend), ProxyHeader::new().allow(may));
+        bench.start(&mut layer);
+        assert_eq!(bench.receive(&mut layer, b"PROXY UNKNOWN\r\nx"), b"x");
+    }
 }

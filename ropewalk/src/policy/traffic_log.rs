@@ -116,7 +116,8 @@ impl TrafficLog {
             }
             let missing = (HEX_BYTES - row.len()) * 3;
             let _ = write!(self.line, "{:missing$}  |", "");
-            let shown = |byte: &u8| if matches!(byte, b' '..=b'~') { char::from(*byte) } else { '.' };
+            let shown =
+                |byte: &u8| if matches!(byte, b' '..=b'~') { char::from(*byte) } else { '.' };
             self.line.extend(row.iter().map(shown));
             self.line.push('|');
             (self.sink)(&self.line);

@@ -40,7 +40,7 @@ use crate::clock::Time;
 /// assert_eq!(bench.receive(&mut layer, b"d"), b"");
 /// assert!(bench.failure().is_some());
 /// ```
-pub trait Layer: Any {
+pub trait Layer: AsAny {
     /// What is below is ready. Say `up.made()` when this layer is, now or later: until
     /// every layer has, there is no protocol, and the start deadline runs.
     fn started(&mut self, below: &mut Below<'_>, up: &mut Up<'_>) {
@@ -84,6 +84,19 @@ pub trait Layer: Any {
     /// The connection is over.
     fn lost(&mut self, why: &Reason) {
         let _ = why;
+    }
+}
+
+/// Lets [`with_layer`] look at a layer as what it is. Every type that can be is.
+// A supertrait `Any` would do from Rust 1.86 on.
+pub trait AsAny: Any {
+    /// As itself.
+    fn as_any(&mut self) -> &mut dyn Any;
+}
+
+impl<T: Any> AsAny for T {
+    fn as_any(&mut self) -> &mut dyn Any {
+        self
     }
 }
 

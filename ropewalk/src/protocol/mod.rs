@@ -52,7 +52,7 @@ pub use factory::{
     Net, Postpone, Reconnect, Shared, StopListening, TimerHandle, WithLayer, client, from_fn,
 };
 pub use handle::{ConnectionId, Handle, HandleError, Mailbox, Post, Request};
-pub use layer::{Below, Layer, Layers, Up, UpItem, with_layer};
+pub use layer::{AsAny, Below, Layer, Layers, Up, UpItem, with_layer};
 pub use reason::{By, Deadline, Kind, Reason};
 pub use transport::{Event, Flow, Timer, Transport};
 pub use wire::{Out, Wire};

@@ -121,6 +121,11 @@ impl Reason {
         Reason { by: By::User, ..Reason::new(Kind::Refused).because(cause) }
     }
 
+    /// The peer broke the protocol that it is to speak, in this way.
+    pub fn peer_failed(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Reason {
+        Reason { by: By::Peer, ..Reason::failed(cause) }
+    }
+
     /// A callback panicked with this.
     pub fn panicked(payload: &(dyn Any + Send)) -> Reason {
         let said = payload

@@ -250,3 +250,103 @@ impl fmt::Debug for LayerBench {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::Timer;
+
+    const S: Duration = Duration::from_secs(1);
+
+    /// Obeys one-letter orders, and notes which timers fired.
+    #[derive(Default)]
+    struct Puppet {
+        fired: Vec<u16>,
+        is_restless: bool,
+    }
+
+    impl Layer for Puppet {
+        fn started(&mut self, _: &mut Below<'_>, _: &mut Up<'_>) {}
+        fn received<'d>(&mut self, below: &mut Below<'_>, data: &'d [u8], up: &mut Up<'d>) {
+            match data {
+                b"p" => below.pause_reading(),
+                b"m" => up.made(),
+                b"e" => up.event(Box::new(7u8)),
+                b"f" => below.fail(Reason::failed("as told")),
+                b"c" => below.close_because(Reason::failed("politely")),
+                b"w" => below.write(b"pong"),
+                _ => {}
+            }
+            up.bytes().extend_from_slice(b"<");
+            up.pass(data);
+        }
+        fn timer_fired(&mut self, below: &mut Below<'_>, timer: Timer, up: &mut Up<'_>) {
+            self.fired.push(timer.0);
+            below.resume_reading();
+            up.bytes().push(b'!');
+            if self.is_restless {
+                below.set_timer(timer, Duration::ZERO);
+            }
+        }
+        fn write(&mut self, below: &mut Below<'_>, data: &[u8]) {
+            below.set_timer(Timer(data.len() as u16), S);
+        }
+    }
+
+    #[test]
+    fn what_a_layer_does_is_seen() {
+        let (mut bench, mut layer) = (LayerBench::new(), Puppet::default());
+        assert!(!bench.start(&mut layer));
+        assert_eq!(bench.receive(&mut layer, b"m"), b"<m");
+        assert!(bench.is_made());
+        bench.receive(&mut layer, b"w");
+        assert_eq!((bench.take_wire(), bench.take_wire()), (b"pong".to_vec(), Vec::new()));
+        bench.receive(&mut layer, b"e");
+        assert_eq!(bench.take_events().len(), 1);
+    }
+
+    #[test]
+    fn a_pause_holds_input_and_its_end_back() {
+        let (mut bench, mut layer) = (LayerBench::new(), Puppet::default());
+        bench.write(&mut layer, b"1");
+        assert_eq!(bench.receive(&mut layer, b"p"), b"<p");
+        assert_eq!(bench.receive(&mut layer, b"x"), b"");
+        assert!(!bench.eof(&mut layer) && bench.is_reading_paused());
+        assert_eq!(bench.advance(&mut layer, S), b"!<x");
+        assert!(bench.is_at_eof());
+    }
+
+    #[test]
+    fn nothing_is_called_after_a_failure_and_nothing_delivered_after_a_close() {
+        let (mut bench, mut layer) = (LayerBench::new(), Puppet::default());
+        bench.write(&mut layer, b"1");
+        assert_eq!(bench.receive(&mut layer, b"f"), b"");
+        assert_eq!(bench.receive(&mut layer, b"x"), b"");
+        assert_eq!(bench.advance(&mut layer, S), b"");
+        assert!(layer.fired.is_empty() && !bench.eof(&mut layer));
+        assert_eq!(bench.failure().unwrap().to_string(), "failed: as told");
+        let mut bench = LayerBench::new();
+        bench.receive(&mut layer, b"c");
+        assert!(bench.is_closing() && bench.failure().is_some());
+        assert_eq!(bench.receive(&mut layer, b"x"), b"");
+    }
+
+    #[test]
+    fn timers_fire_in_the_order_of_setting_among_equals() {
+        let (mut bench, mut layer) = (LayerBench::new(), Puppet::default());
+        for timer in [&b"333"[..], b"1", b"22", b"333"] {
+            bench.write(&mut layer, timer);
+        }
+        bench.advance(&mut layer, S);
+        assert_eq!((&layer.fired[..], bench.now()), (&[1, 2, 3][..], Time::ZERO + S));
+    }
+
+    #[test]
+    #[should_panic(expected = "comes due without end")]
+    fn timers_without_end_do_not_hang_the_test() {
+        let (mut bench, mut layer) = (LayerBench::new(), Puppet::default());
+        layer.is_restless = true;
+        bench.write(&mut layer, b"1");
+        bench.advance(&mut layer, S);
+    }
+}

@@ -1,0 +1,16 @@
+//! What the contract's tests stand on: one body, every engine.
+//!
+//! A body gets a [`Rig`]; it serves a scripted protocol, dials it, and looks at what the
+//! protocol saw. Behind it is an event loop, threads, memory (calm and seeded) or
+//! io_uring, over TCP and Unix sockets. Nothing sleeps: whoever waits has a condition and
+//! a watchdog far beyond any promise.
+
+mod log;
+mod peer;
+mod script;
+mod serve;
+
+pub use log::{Call, Log};
+pub use peer::Peer;
+pub use script::Script;
+pub use serve::{Kind, Rig, on, on_every_engine};
