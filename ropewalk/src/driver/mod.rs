@@ -9,9 +9,15 @@ mod signals;
 mod simulated;
 mod source;
 mod stream;
+// The feature's driver, and the only system that has it.
+#[cfg(all(feature = "uring", target_os = "linux"))]
+mod uring;
 mod wakeup;
 
 pub use blocking::{Blocking, BlockingIo, BlockingListener};
 pub use signals::StopSignals;
 pub use poll::{Poll, PollIo, PollListener};
 pub use simulated::{Simulated, SimulatedIo, SimulatedListener, Weather};
+// See above.
+#[cfg(all(feature = "uring", target_os = "linux"))]
+pub use uring::{Uring, UringIo, UringListener};
