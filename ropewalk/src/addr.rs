@@ -320,7 +320,9 @@ mod tests {
 
     #[test]
     fn what_cannot_be_meant_is_refused() {
-        for text in ["", "65536", "-1", "+80", "a:b", "::1:80", ":80", "99999999999999999999", "[::1]"] {
+        for text in
+            ["", "65536", "-1", "+80", "a:b", "::1:80", ":80", "99999999999999999999", "[::1]"]
+        {
             let error = text.parse::<ListenAt>().unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidInput, "{text}: {error}");
         }

@@ -138,7 +138,8 @@ impl Clock for VirtualClock {
     }
 
     fn wall(&self) -> SystemTime {
-        UNIX_EPOCH + Duration::from_nanos(self.wall_offset_nanos.get().saturating_add(self.now.get()))
+        UNIX_EPOCH
+            + Duration::from_nanos(self.wall_offset_nanos.get().saturating_add(self.now.get()))
     }
 }
 

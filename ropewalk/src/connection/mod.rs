@@ -20,8 +20,8 @@ use std::fmt;
 
 pub use deadlines::Due;
 use held::Item;
-pub use stack::{Input, carry};
 use stack::Stack;
+pub use stack::{Input, carry};
 
 use crate::addr::Addr;
 use crate::clock::Time;
@@ -488,9 +488,7 @@ impl Connection {
         if self.wire.has(HELD) && !self.wire.has(CLOSING) {
             if let Some(stack) = &mut self.stack {
                 let wire = &self.wire;
-                let item = stack.held.pop(|level| {
-                    level == TOP || !wire.is_paused_for(level)
-                });
+                let item = stack.held.pop(|level| level == TOP || !wire.is_paused_for(level));
                 if stack.held.is_empty() {
                     self.wire.clear(HELD);
                 }

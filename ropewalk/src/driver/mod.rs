@@ -13,11 +13,13 @@ mod stream;
 #[cfg(all(feature = "uring", target_os = "linux"))]
 mod uring;
 mod wakeup;
+mod weather;
 
 pub use blocking::{Blocking, BlockingIo, BlockingListener};
-pub use signals::StopSignals;
 pub use poll::{Poll, PollIo, PollListener};
-pub use simulated::{Simulated, SimulatedIo, SimulatedListener, Weather};
+pub use signals::StopSignals;
+pub use simulated::{Simulated, SimulatedIo, SimulatedListener};
+pub use weather::Weather;
 // See above.
 #[cfg(all(feature = "uring", target_os = "linux"))]
 pub use uring::{Uring, UringIo, UringListener};

@@ -176,7 +176,8 @@ impl Poll {
     }
 
     fn accept_from(&self, engine: &Rc<Engine<Self>>, number: u32, most: usize) {
-        let bound = self.listeners.borrow().iter().find(|(n, _)| *n == number).map(|(_, b)| b.upgrade());
+        let bound =
+            self.listeners.borrow().iter().find(|(n, _)| *n == number).map(|(_, b)| b.upgrade());
         if let Some(Some(bound)) = bound {
             self.accept_bound(engine, number, &bound, most);
         }

@@ -26,7 +26,8 @@ impl StopSignals {
             let mut asked = false;
             for signal in signals.forever() {
                 tracing::info!("signal {signal}: stopping");
-                let told = if asked { remote.drain(std::time::Duration::ZERO) } else { remote.stop() };
+                let told =
+                    if asked { remote.drain(std::time::Duration::ZERO) } else { remote.stop() };
                 asked = true;
                 if told.is_err() {
                     return; // nobody is left to stop

@@ -17,39 +17,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use super::weather::{Random, Weather};
 use crate::addr::Addr;
 use crate::clock::{Clock, Time, VirtualClock};
 use crate::engine::{Driver, Engine, Entry, Reply, Sent, Wake};
 use crate::limits;
 use crate::protocol::{ConnectionId, Out};
-
-/// What the network does to bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Weather {
-    /// Reads and sends are cut at random places.
-    pub splits: bool,
-    /// Bytes are on their way for up to so long.
-    pub delay_max: Duration,
-    /// Bytes that fit on one direction of a link, unread ones included.
-    pub window_bytes: usize,
-}
-
-impl Weather {
-    /// Nothing is cut, nothing takes time.
-    pub fn calm() -> Weather {
-        Weather { splits: false, delay_max: Duration::ZERO, window_bytes: 256 * 1024 }
-    }
-
-    /// What a seed makes of it: small windows and large, delays and none.
-    pub fn of_seed(seed: u64) -> Weather {
-        let mut random = Random(seed ^ 0x5eed);
-        Weather {
-            splits: random.below(4) != 0,
-            delay_max: Duration::from_micros(random.below(3) * random.below(5_000)),
-            window_bytes: 1 << (6 + random.below(13)),
-        }
-    }
-}
 
 /// The simulated driver. Clones are the same network.
 #[derive(Clone)]
@@ -453,7 +426,13 @@ impl Driver for Simulated {
         Ok((SimulatedListener { world: self.0.clone(), number: *memory }, at.clone()))
     }
 
-    fn accept_now(&self, engine: &Rc<Engine<Self>>, number: u32, _: &SimulatedListener, most: usize) {
+    fn accept_now(
+        &self,
+        engine: &Rc<Engine<Self>>,
+        number: u32,
+        _: &SimulatedListener,
+        most: usize,
+    ) {
         for _ in 0..most {
             let mut state = self.0.state.borrow_mut();
             let mut queue: Vec<_> = std::mem::take(&mut state.queue).into_vec();
@@ -593,24 +572,6 @@ impl Default for End {
             blocked: false,
             fin_sent: false,
         }
-    }
-}
-
-/// SplitMix64: small, and the same everywhere.
-pub(crate) struct Random(pub(crate) u64);
-
-impl Random {
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// A number below `bound` (0 for a bound of 0).
-    pub(crate) fn below(&mut self, bound: u64) -> u64 {
-        self.next().checked_rem(bound).unwrap_or(0)
     }
 }
 

@@ -94,7 +94,11 @@ impl Uring {
     }
 
     /// Puts an operation into the table, then into the ring.
-    fn submit(&self, operation: Operation, entry: impl FnOnce(&mut Operation) -> squeue::Entry) -> u64 {
+    fn submit(
+        &self,
+        operation: Operation,
+        entry: impl FnOnce(&mut Operation) -> squeue::Entry,
+    ) -> u64 {
         let key = self.next.get();
         self.next.set(key + 1);
         let mut operations = self.operations.borrow_mut();
@@ -164,8 +168,7 @@ impl Uring {
         if io.watching.get().is_none() && io.receiving.get().is_none() {
             let fd = Fd(io.socket.as_raw_fd());
             let ends = rustix::event::PollFlags::RDHUP.bits().into();
-            let key = self
-                .submit(Operation::Watch(id), |_| opcode::PollAdd::new(fd, ends).build());
+            let key = self.submit(Operation::Watch(id), |_| opcode::PollAdd::new(fd, ends).build());
             io.watching.set(Some(key));
         }
     }
@@ -232,7 +235,8 @@ impl Uring {
                 // SAFETY: the completion of an accept gives a new descriptor, and nobody
                 // else has it.
                 let socket = Socket::from(unsafe { OwnedFd::from_raw_fd(fd as i32) });
-                let peer = socket.peer_addr().map_or(Addr::Unix(None), |peer| stream::addr_of(&peer));
+                let peer =
+                    socket.peer_addr().map_or(Addr::Unix(None), |peer| stream::addr_of(&peer));
                 engine.on_accepted(number, UringIo::new(socket), &peer);
                 if let Some(listener) = listener {
                     self.accept(number, &listener);
@@ -347,10 +351,18 @@ impl Driver for Uring {
         Ok((UringListener { socket, addr: bound.addr.clone() }, bound.addr))
     }
 
-    fn accept_now(&self, engine: &Rc<Engine<Self>>, number: u32, listener: &UringListener, most: usize) {
-        let armed = self.operations.borrow().values().any(|operation| {
-            matches!(operation, Operation::Accept(other) if *other == number)
-        });
+    fn accept_now(
+        &self,
+        engine: &Rc<Engine<Self>>,
+        number: u32,
+        listener: &UringListener,
+        most: usize,
+    ) {
+        let armed = self
+            .operations
+            .borrow()
+            .values()
+            .any(|operation| matches!(operation, Operation::Accept(other) if *other == number));
         let socket = &listener.socket;
         if socket.set_nonblocking(true).is_err() {
             return;

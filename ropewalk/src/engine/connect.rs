@@ -60,7 +60,11 @@ enum State {
 
 impl<D: Driver> Engine<D> {
     /// Begins to connect, once the current callback has returned.
-    pub fn connect_with<F: ClientFactory + 'static>(&self, target: Target, factory: F) -> Connector {
+    pub fn connect_with<F: ClientFactory + 'static>(
+        &self,
+        target: Target,
+        factory: F,
+    ) -> Connector {
         let attempt = Rc::new_cyclic(|this| Attempt {
             engine: self.this.clone(),
             this: this.clone(),

@@ -144,9 +144,8 @@ impl<D: Driver> Engine<D> {
             self.settle(&entry);
         }
         self.drain_guests(Duration::ZERO);
-        let margin_is_over = self
-            .drain_until()
-            .is_some_and(|until| self.context.now() >= until + GUESTS_MARGIN);
+        let margin_is_over =
+            self.drain_until().is_some_and(|until| self.context.now() >= until + GUESTS_MARGIN);
         if margin_is_over {
             let abandoned = self.abandon_guests();
             self.add_to_report(Report { open: abandoned, cut: abandoned, ..Report::default() });

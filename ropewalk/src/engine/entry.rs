@@ -8,9 +8,7 @@ use std::rc::Rc;
 use super::driver::Driver;
 use crate::addr::Addr;
 use crate::connection::Connection;
-use crate::protocol::{
-    ConnectionId, Event, Factory, Net, Protocol, Reason, Timer, Transport,
-};
+use crate::protocol::{ConnectionId, Event, Factory, Net, Protocol, Reason, Timer, Transport};
 
 /// A connection in the table. The seat is last, so that an entry with a known protocol
 /// becomes one with any.

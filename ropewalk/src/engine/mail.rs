@@ -132,11 +132,7 @@ pub(crate) fn bytes_of(request: &Request) -> usize {
 /// An engine, as its own thread's handles see it.
 pub(crate) trait Here {
     fn number(&self) -> u32;
-    fn write(
-        &self,
-        mailbox: &Arc<Mailbox>,
-        data: &[u8],
-    ) -> std::result::Result<Flow, HandleError>;
+    fn write(&self, mailbox: &Arc<Mailbox>, data: &[u8]) -> std::result::Result<Flow, HandleError>;
     fn request(
         &self,
         mailbox: &Arc<Mailbox>,

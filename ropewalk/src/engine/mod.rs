@@ -18,6 +18,7 @@ mod entry;
 mod guests;
 mod listen;
 mod mail;
+mod net;
 mod port;
 mod settle;
 mod slots;
@@ -30,32 +31,28 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use connect::Attempting;
 use drain::Draining;
 pub use drain::Report;
 pub use driver::{Driver, Reply, Sent, Wake};
-pub use entry::{Entry, Head};
-pub(crate) use guests::Guest;
-pub use entry::Seat;
+pub use entry::{Entry, Head, Seat};
 use entry::{Seated, Source};
+pub(crate) use guests::Guest;
 use listen::Listening;
-use mail::{Here, Home, Letter, Mail, bytes_of};
 pub use mail::Remote;
+use mail::{Home, Letter, Mail, bytes_of};
 use slots::Slots;
 use timers::{Call, Fired, Timers};
 
-use crate::addr::{Addr, Site, Target};
+use crate::addr::Addr;
 use crate::clock::Time;
-use crate::connection::{Connection, Due, Input, TOP};
+use crate::connection::{Connection, Due, Input};
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::limits::{self, Limits};
 use crate::observe::Observer;
-use crate::protocol::{
-    ConnectionId, Connector, Context, DynClientFactory, DynFactory, Factory, Flow, HandleError,
-    Layers, Listener, Mailbox, Net, Postpone, Reason, Request, TimerHandle,
-};
+use crate::protocol::{ConnectionId, Context, Factory, Layers, Mailbox, Reason, Request};
 
 /// A table of connections over one driver.
 pub struct Engine<D: Driver> {
@@ -203,11 +200,7 @@ impl<D: Driver> Engine<D> {
             && self.timers.borrow_mut().next().is_none()
     }
 
-    fn run_while(
-        self: &Rc<Self>,
-        stays: bool,
-        go_on: impl Fn(&Self) -> bool,
-    ) -> Result<Report> {
+    fn run_while(self: &Rc<Self>, stays: bool, go_on: impl Fn(&Self) -> bool) -> Result<Report> {
         if self.running.replace(true) {
             let cause = "it runs already, and this is one of its callbacks";
             return Err(Error::new(Operation::Run, ErrorKind::AlreadyRunning, cause));
@@ -255,13 +248,13 @@ impl<D: Driver> Engine<D> {
         if self.mail.any() {
             self.read_mail();
         }
-        if self.armed.get() {
-            self.fire_timers();
-        }
+        let fired = self.armed.get() && self.fire_timers();
         if self.work.get() {
             self.do_work();
         }
-        if self.work.get() || self.mail.any() {
+        // Whoever steps asks between the turns whether he has what he waited for: then a
+        // virtual clock must not run on to the next timer.
+        if self.work.get() || self.mail.any() || (fired && !self.stays.get()) {
             return Some(Duration::ZERO);
         }
         let next = self.timers.borrow_mut().next();
@@ -327,13 +320,14 @@ impl<D: Driver> Engine<D> {
         }
     }
 
-    fn fire_timers(self: &Rc<Self>) {
+    /// Answers whether any was due.
+    fn fire_timers(self: &Rc<Self>) -> bool {
         let now = self.context.now();
         let until = self.context.next_sequence();
-        for _ in 0..limits::TURN_TIMERS {
+        for count in 0..limits::TURN_TIMERS {
             let fired = self.timers.borrow_mut().pop_due(now, until);
             match fired {
-                None => return,
+                None => return count > 0,
                 Some(Fired::Call(call)) => self.guarded("a timed call", || call(&**self)),
                 Some(Fired::Connection(id)) => {
                     if let Some(entry) = self.entry(id) {
@@ -342,6 +336,7 @@ impl<D: Driver> Engine<D> {
                 }
             }
         }
+        true
     }
 
     fn wake_connection(self: &Rc<Self>, entry: &Entry<D>, now: Time) {
@@ -441,8 +436,7 @@ impl<D: Driver> Engine<D> {
             connection.set_idle_timeout(Some(after), &self.context);
         }
         let head = Head { id, io, connection: RefCell::new(connection) };
-        let entry: Rc<Entry<D>> =
-            Rc::new(Entry { head, seat: RefCell::new(Seated::new(source)) });
+        let entry: Rc<Entry<D>> = Rc::new(Entry { head, seat: RefCell::new(Seated::new(source)) });
         self.slots.borrow_mut().insert(entry.clone());
         Ok(entry)
     }
@@ -485,121 +479,6 @@ impl<D: Driver> Engine<D> {
         self.work.set(false);
         self.armed.set(false);
         self.busy.set(false);
-    }
-}
-
-impl<D: Driver> Net for Engine<D> {
-    fn now(&self) -> Time {
-        self.context.now()
-    }
-
-    fn wall_time(&self) -> SystemTime {
-        self.context.wall()
-    }
-
-    fn connect(&self, to: Target, factory: Box<dyn DynClientFactory>) -> Connector {
-        self.connect_with(to, factory)
-    }
-
-    fn listen(&self, at: Site, factory: Box<dyn DynFactory>) -> Result<Listener> {
-        self.listen_with(&at, factory)
-    }
-
-    fn call_later(&self, after: Duration, f: Box<dyn FnOnce(&dyn Net)>) -> TimerHandle {
-        let key = self.call_at(self.context.now() + after, f);
-        TimerHandle::new(Rc::new(Later { engine: self.this.clone(), key }))
-    }
-
-    fn stop(&self) {
-        self.task(Task::Drain(None));
-    }
-}
-
-struct Later<D: Driver> {
-    engine: Weak<Engine<D>>,
-    key: u64,
-}
-
-impl<D: Driver> Postpone for Later<D> {
-    fn cancel(&self) -> bool {
-        let Some(engine) = self.engine.upgrade() else { return false };
-        // Dropped outside the borrow: the closure's own drop may set timers.
-        let call = engine.timers.borrow_mut().cancel(self.key);
-        call.is_some()
-    }
-
-    fn reset(&self, after: Duration) -> bool {
-        let Some(engine) = self.engine.upgrade() else { return false };
-        let at = engine.context.now() + after;
-        let sequence = engine.context.next_sequence();
-        let reset = engine.timers.borrow_mut().reset(self.key, at, sequence);
-        reset
-    }
-
-    fn is_pending(&self) -> bool {
-        let engine = self.engine.upgrade();
-        engine.is_some_and(|engine| engine.timers.borrow().is_pending(self.key))
-    }
-}
-
-impl<D: Driver> Here for Engine<D> {
-    fn number(&self) -> u32 {
-        self.number
-    }
-
-    fn write(
-        &self,
-        mailbox: &Arc<Mailbox>,
-        data: &[u8],
-    ) -> std::result::Result<Flow, HandleError> {
-        let id = mailbox.id();
-        let entry = self.entry(id).ok_or(HandleError::Gone)?;
-        let Ok(mut connection) = entry.head.connection.try_borrow_mut() else {
-            // A layer of this very connection writes through its own handle: it waits.
-            return self.request(mailbox, Request::Write(data.to_vec())).map(|()| Flow::More);
-        };
-        let flow = connection.write(data, &self.context);
-        drop(connection);
-        self.touch(id);
-        Ok(flow)
-    }
-
-    fn request(
-        &self,
-        mailbox: &Arc<Mailbox>,
-        request: Request,
-    ) -> std::result::Result<(), HandleError> {
-        let id = mailbox.id();
-        let entry = self.entry(id).ok_or(HandleError::Gone)?;
-        let waits = matches!(request, Request::Event(_) | Request::Call(_));
-        match entry.head.connection.try_borrow_mut() {
-            Ok(mut connection) if !waits => {
-                settle::command(&mut connection, request, &self.context);
-                drop(connection);
-                self.touch(id);
-            }
-            _ => {
-                mailbox.reserve(bytes_of(&request))?;
-                self.task(Task::Request(mailbox.clone(), request));
-            }
-        }
-        Ok(())
-    }
-}
-
-impl<D: Driver> Engine<D> {
-    /// Does what a handle asked for, at the bottom of the stack.
-    fn act(self: &Rc<Self>, id: ConnectionId, request: Request) {
-        let Some(entry) = self.entry(id) else { return };
-        match request {
-            Request::Event(event) => self.carry(&entry, TOP, Input::Event(event)),
-            Request::Call(call) => self.callback(&entry, |_, port| call(port)),
-            other => {
-                let mut connection = entry.head.connection.borrow_mut();
-                settle::command(&mut connection, other, &self.context);
-            }
-        }
-        self.settle(&entry);
     }
 }
 

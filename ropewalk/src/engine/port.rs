@@ -87,9 +87,9 @@ impl<D: Driver> Transport for Port<'_, D> {
     fn handle(&mut self) -> Handle {
         let mut connection = self.head.connection.borrow_mut();
         let over = connection.is_over();
-        let mailbox = connection.mailbox().get_or_insert_with(|| {
-            Mailbox::new(self.head.id, self.engine.mail.clone())
-        });
+        let mailbox = connection
+            .mailbox()
+            .get_or_insert_with(|| Mailbox::new(self.head.id, self.engine.mail.clone()));
         if over {
             mailbox.mark_gone();
         }

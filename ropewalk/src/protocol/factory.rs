@@ -275,7 +275,10 @@ impl<F: Factory> Client<F> {
 
     /// Called when an attempt failed.
     #[must_use]
-    pub fn on_failed(mut self, f: impl FnMut(&Connector, &dyn Net, &Reason) + 'static) -> Client<F> {
+    pub fn on_failed(
+        mut self,
+        f: impl FnMut(&Connector, &dyn Net, &Reason) + 'static,
+    ) -> Client<F> {
         self.failed = Some(Box::new(f));
         self
     }
@@ -437,7 +440,12 @@ pub trait Net {
 impl dyn Net + '_ {
     /// Connects over TCP, by name or address.
     #[doc(alias = "connectTCP")]
-    pub fn connect_tcp<F: ClientFactory + 'static>(&self, host: &str, port: u16, f: F) -> Connector {
+    pub fn connect_tcp<F: ClientFactory + 'static>(
+        &self,
+        host: &str,
+        port: u16,
+        f: F,
+    ) -> Connector {
         self.connect(Target::tcp(host, port), Box::new(f))
     }
 
@@ -456,7 +464,11 @@ impl dyn Net + '_ {
     /// # Errors
     /// As [`Net::listen`].
     #[doc(alias = "listenTCP")]
-    pub fn listen_tcp<F: Factory + 'static>(&self, at: impl Into<ListenAt>, f: F) -> Result<Listener> {
+    pub fn listen_tcp<F: Factory + 'static>(
+        &self,
+        at: impl Into<ListenAt>,
+        f: F,
+    ) -> Result<Listener> {
         self.listen(Site::Tcp(at.into()), Box::new(f))
     }
 }

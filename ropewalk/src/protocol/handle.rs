@@ -95,11 +95,7 @@ impl fmt::Debug for Request {
 pub trait Post: Send + Sync {
     /// Writes at once if this is the engine's own thread and the engine runs; `None`
     /// says that it must be posted.
-    fn write_here(
-        &self,
-        mailbox: &Arc<Mailbox>,
-        data: &[u8],
-    ) -> Option<Result<Flow, HandleError>>;
+    fn write_here(&self, mailbox: &Arc<Mailbox>, data: &[u8]) -> Option<Result<Flow, HandleError>>;
     /// Takes a request: at once on the engine's own thread where that cannot nest
     /// callbacks, else by mail, waking the engine.
     fn post(&self, mailbox: &Arc<Mailbox>, request: Request) -> Result<(), HandleError>;

@@ -19,7 +19,8 @@ use crate::clock::Time;
 /// Bytes that arrive go up through [`Layer::received`]; what is written goes down
 /// through [`Layer::write`]. Timers, handles, pauses and closing belong to the
 /// connection, so no layer has to know its neighbours. A layer that panics ends its own
-/// connection.
+/// connection. One that fails ([`Below::fail`]) ends it at once: what it passed up in the
+/// same call is not delivered.
 ///
 /// A whole policy, which counts what passes and refuses more than its limit:
 ///

@@ -101,8 +101,7 @@ impl Builder {
     #[cfg(all(feature = "uring", target_os = "linux"))] // see `Loop`
     #[cfg_attr(docsrs, doc(cfg(feature = "uring")))]
     pub fn build_uring(self) -> Result<Reactor> {
-        let driver =
-            crate::driver::Uring::new().map_err(|error| start_error("io_uring", error))?;
+        let driver = crate::driver::Uring::new().map_err(|error| start_error("io_uring", error))?;
         Ok(Reactor(Loop::Uring(Engine::new(driver, self.limits, self.observer))))
     }
 }

@@ -93,7 +93,8 @@ impl ThreadServer {
                     return Err(std::io::Error::other(many));
                 }
                 let guest = engine.invite();
-                let worker = Worker { limits, observer: observer.clone(), factory: factory.clone() };
+                let worker =
+                    Worker { limits, observer: observer.clone(), factory: factory.clone() };
                 worker.start(guest, io, peer.clone())
             })
         })

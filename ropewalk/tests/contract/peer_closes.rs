@@ -13,7 +13,8 @@ fn bytes_then_end_of_input_are_seen_in_that_order() {
         peer.shutdown_write();
         assert_eq!(peer.read_to_end().unwrap(), b"");
         rig.until_lost(1);
-        let seen = [Call::Made, Call::Data(b"hello".into()), Call::Eof, Call::Lost(Kind::PeerClosed)];
+        let seen =
+            [Call::Made, Call::Data(b"hello".into()), Call::Eof, Call::Lost(Kind::PeerClosed)];
         assert_eq!(rig.log.calls(), seen);
     });
 }

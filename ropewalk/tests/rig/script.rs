@@ -55,17 +55,20 @@ impl Script {
     setter!(stopping);
     setter!(lost);
 
-    pub fn data(
-        mut self,
-        f: impl Fn(&mut dyn Transport, &[u8]) + Send + Sync + 'static,
-    ) -> Script {
+    pub fn data(mut self, f: impl Fn(&mut dyn Transport, &[u8]) + Send + Sync + 'static) -> Script {
         self.data = Some(Arc::new(f));
         self
     }
 
     /// A protocol that follows this script.
     pub fn protocol(&self, log: &Log) -> Scripted {
-        Scripted { script: self.clone(), number: log.next(), log: log.clone(), depth: 0, over: false }
+        Scripted {
+            script: self.clone(),
+            number: log.next(),
+            log: log.clone(),
+            depth: 0,
+            over: false,
+        }
     }
 }
 

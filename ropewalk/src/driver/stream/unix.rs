@@ -4,10 +4,10 @@
 
 use std::io;
 // Named by the `accept` of some platforms only.
-#[cfg(any(target_os = "linux", target_os = "freebsd"))]
-use std::{ffi::OsStr, net::SocketAddr, os::unix::ffi::OsStrExt};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+#[cfg(any(target_os = "linux", target_os = "freebsd"))]
+use std::{ffi::OsStr, net::SocketAddr, os::unix::ffi::OsStrExt};
 
 use rustix::net::{RecvFlags, SendFlags};
 use socket2::{Domain, SockAddr, Socket, Type};

@@ -1,0 +1,130 @@
+//! What callbacks ask of the engine they run on: `Net`, timers, and handles at home.
+//! Owns: the answers that can be given at once. Never: calls a protocol; what would is
+//! put on the list of tasks.
+
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use super::driver::Driver;
+use super::mail::{Here, bytes_of};
+use super::{Engine, Task, settle};
+use crate::addr::{Site, Target};
+use crate::clock::Time;
+use crate::connection::{Input, TOP};
+use crate::error::Result;
+use crate::protocol::{
+    ConnectionId, Connector, DynClientFactory, DynFactory, Flow, HandleError, Listener, Mailbox,
+    Net, Postpone, Request, TimerHandle,
+};
+
+impl<D: Driver> Net for Engine<D> {
+    fn now(&self) -> Time {
+        self.context.now()
+    }
+
+    fn wall_time(&self) -> SystemTime {
+        self.context.wall()
+    }
+
+    fn connect(&self, to: Target, factory: Box<dyn DynClientFactory>) -> Connector {
+        self.connect_with(to, factory)
+    }
+
+    fn listen(&self, at: Site, factory: Box<dyn DynFactory>) -> Result<Listener> {
+        self.listen_with(&at, factory)
+    }
+
+    fn call_later(&self, after: Duration, f: Box<dyn FnOnce(&dyn Net)>) -> TimerHandle {
+        let key = self.call_at(self.context.now() + after, f);
+        TimerHandle::new(Rc::new(Later { engine: self.this.clone(), key }))
+    }
+
+    fn stop(&self) {
+        self.task(Task::Drain(None));
+    }
+}
+
+struct Later<D: Driver> {
+    engine: Weak<Engine<D>>,
+    key: u64,
+}
+
+impl<D: Driver> Postpone for Later<D> {
+    fn cancel(&self) -> bool {
+        let Some(engine) = self.engine.upgrade() else { return false };
+        // Dropped outside the borrow: the closure's own drop may set timers.
+        let call = engine.timers.borrow_mut().cancel(self.key);
+        call.is_some()
+    }
+
+    fn reset(&self, after: Duration) -> bool {
+        let Some(engine) = self.engine.upgrade() else { return false };
+        let at = engine.context.now() + after;
+        let sequence = engine.context.next_sequence();
+        let reset = engine.timers.borrow_mut().reset(self.key, at, sequence);
+        reset
+    }
+
+    fn is_pending(&self) -> bool {
+        let engine = self.engine.upgrade();
+        engine.is_some_and(|engine| engine.timers.borrow().is_pending(self.key))
+    }
+}
+
+impl<D: Driver> Here for Engine<D> {
+    fn number(&self) -> u32 {
+        self.number
+    }
+
+    fn write(&self, mailbox: &Arc<Mailbox>, data: &[u8]) -> std::result::Result<Flow, HandleError> {
+        let id = mailbox.id();
+        let entry = self.entry(id).ok_or(HandleError::Gone)?;
+        let Ok(mut connection) = entry.head.connection.try_borrow_mut() else {
+            // A layer of this very connection writes through its own handle: it waits.
+            return self.request(mailbox, Request::Write(data.to_vec())).map(|()| Flow::More);
+        };
+        let flow = connection.write(data, &self.context);
+        drop(connection);
+        self.touch(id);
+        Ok(flow)
+    }
+
+    fn request(
+        &self,
+        mailbox: &Arc<Mailbox>,
+        request: Request,
+    ) -> std::result::Result<(), HandleError> {
+        let id = mailbox.id();
+        let entry = self.entry(id).ok_or(HandleError::Gone)?;
+        let waits = matches!(request, Request::Event(_) | Request::Call(_));
+        match entry.head.connection.try_borrow_mut() {
+            Ok(mut connection) if !waits => {
+                settle::command(&mut connection, request, &self.context);
+                drop(connection);
+                self.touch(id);
+            }
+            _ => {
+                mailbox.reserve(bytes_of(&request))?;
+                self.task(Task::Request(mailbox.clone(), request));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<D: Driver> Engine<D> {
+    /// Does what a handle asked for, at the bottom of the stack.
+    pub(super) fn act(self: &Rc<Self>, id: ConnectionId, request: Request) {
+        let Some(entry) = self.entry(id) else { return };
+        match request {
+            Request::Event(event) => self.carry(&entry, TOP, Input::Event(event)),
+            Request::Call(call) => self.callback(&entry, |_, port| call(port)),
+            other => {
+                let mut connection = entry.head.connection.borrow_mut();
+                settle::command(&mut connection, other, &self.context);
+            }
+        }
+        self.settle(&entry);
+    }
+}

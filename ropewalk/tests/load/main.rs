@@ -1,0 +1,17 @@
+//! Load: many connections at once, and peers that would fill the memory.
+//!
+//! In the short form 2,000 connections echo 20 messages each; with `ROPEWALK_LONG=1`
+//! 10,000 echo 100. What counts descriptors and memory runs in a process of its own,
+//! so that no other test is counted with it.
+
+#![cfg(target_os = "linux")] // descriptors and memory are counted in /proc
+#![allow(unreachable_pub, dead_code, reason = "the server is another test binary's too")]
+#![allow(clippy::print_stdout, reason = "the numbers are what these tests are for")]
+
+#[path = "../simulation/serve.rs"]
+mod serve;
+
+mod apart;
+mod client;
+mod crowd;
+mod unread;
