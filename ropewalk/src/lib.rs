@@ -33,6 +33,7 @@ pub mod addr;
 pub mod clock;
 pub mod connection;
 pub mod driver;
+pub mod endpoint;
 pub mod engine;
 pub mod error;
 pub mod limits;
@@ -41,6 +42,7 @@ pub mod policy;
 pub mod protocol;
 pub mod reactor;
 pub mod server;
+pub mod service;
 pub mod testing;
 
 pub use addr::Addr;

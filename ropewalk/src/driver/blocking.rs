@@ -183,7 +183,7 @@ impl Driver for Blocking {
         fds.extend(listeners.iter().map(|(_, bound)| PollFd::new(&bound.socket, PollFlags::IN)));
         let timeout = wait.map(|wait| Timespec {
             tv_sec: wait.as_secs().try_into().unwrap_or(i64::MAX),
-            tv_nsec: wait.subsec_nanos().into(),
+            tv_nsec: wait.subsec_nanos() as _, // below 10^9: it fits whatever the width
         });
         match poll(&mut fds, timeout.as_ref()) {
             Err(rustix::io::Errno::INTR) => return Ok(()),

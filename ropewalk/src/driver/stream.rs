@@ -15,10 +15,14 @@ use crate::limits;
 #[cfg(unix)]
 mod unix;
 #[cfg(unix)]
+use unix::path_of;
+#[cfg(unix)] // see above
 pub(crate) use unix::{UnixFile, accept, recv, send};
 #[cfg(windows)]
 mod windows;
 #[cfg(windows)]
+use windows::path_of;
+#[cfg(windows)] // see above
 pub(crate) use windows::{UnixFile, accept, recv, send};
 
 /// A listening socket, and its file if it has one.
@@ -123,7 +127,7 @@ pub(crate) fn pending_error(socket: &Socket) -> Option<io::Error> {
 pub(crate) fn addr_of(addr: &SockAddr) -> Addr {
     match addr.as_socket() {
         Some(ip) => Addr::Ip(unmapped(ip)),
-        None => Addr::Unix(addr.as_pathname().map(Into::into)),
+        None => Addr::Unix(path_of(addr)),
     }
 }
 

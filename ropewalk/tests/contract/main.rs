@@ -5,5 +5,17 @@
 #[path = "../rig/mod.rs"]
 mod rig;
 
+mod abort;
+mod after_lost;
+mod client;
+mod deadlines;
+mod flow;
+mod half_close;
+mod handles;
+mod layers;
+mod panics;
+mod pausing;
 mod peer_closes;
+mod stopping;
+mod timers;
 mod we_close;

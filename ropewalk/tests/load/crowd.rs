@@ -11,9 +11,9 @@ use crate::{apart, client, serve};
 
 /// What may stay in memory when all have gone, in bytes a connection of the crowd: the
 /// table's row, and what the allocator keeps for the next crowd.
-const KEPT_BYTES_A_CONNECTION: usize = 512;
+const KEPT_BYTES_A_CONNECTION: usize = 256;
 /// What the first crowd may leave besides: pages of code and of buffers touched once.
-const KEPT_BYTES: usize = 4 << 20;
+const KEPT_BYTES: usize = 2 << 20;
 /// By how much a second crowd may raise what the first one left: nothing leaks.
 const SECOND_CROWD_BYTES: usize = 1 << 20;
 

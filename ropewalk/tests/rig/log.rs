@@ -36,6 +36,7 @@ struct Inner {
     calls: Mutex<Vec<(usize, Call)>>,
     more: Condvar,
     next: Mutex<usize>,
+    broken: Mutex<Vec<String>>,
 }
 
 /// Ten times what any promise of these tests takes, and more.
@@ -63,6 +64,21 @@ impl Log {
         self.0.more.notify_all();
     }
 
+    /// Says something, in its place among the calls.
+    pub fn note(&self, connection: usize, what: impl Into<String>) {
+        self.push(connection, Call::Note(what.into()));
+    }
+
+    /// A rule was broken that holds for every connection.
+    pub fn broke(&self, what: String) {
+        self.0.broken.lock().unwrap_or_else(PoisonError::into_inner).push(what);
+    }
+
+    /// The rules that were broken.
+    pub fn broken(&self) -> Vec<String> {
+        self.0.broken.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// What the first connection saw.
     pub fn calls(&self) -> Vec<Call> {
         self.of(0)
@@ -79,6 +95,11 @@ impl Log {
         self.lock().clone()
     }
 
+    /// Whether what was seen so far satisfies `done`.
+    pub fn check(&self, done: &dyn Fn(&[(usize, Call)]) -> bool) -> bool {
+        done(&self.lock())
+    }
+
     /// Waits, on the clock of the wall, for `done`.
     pub fn wait(&self, done: &dyn Fn(&[(usize, Call)]) -> bool) -> bool {
         let calls = self.lock();
@@ -92,5 +113,46 @@ impl Log {
 
     fn lock(&self) -> MutexGuard<'_, Vec<(usize, Call)>> {
         self.0.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Something that a callback leaves for the test, or for another callback.
+pub struct Kept<T>(Arc<(Mutex<Vec<T>>, Condvar)>);
+
+impl<T> Clone for Kept<T> {
+    fn clone(&self) -> Kept<T> {
+        Kept(self.0.clone())
+    }
+}
+
+impl<T: Clone> Kept<T> {
+    pub fn new() -> Kept<T> {
+        Kept(Arc::new((Mutex::new(Vec::new()), Condvar::new())))
+    }
+
+    pub fn put(&self, one: T) {
+        self.0.0.lock().unwrap().push(one);
+        self.0.1.notify_all();
+    }
+
+    /// What was kept first. On a real engine the callback may still be about to.
+    #[track_caller]
+    pub fn first(&self) -> T {
+        self.at_least(1).remove(0)
+    }
+
+    /// Everything, once there are so many.
+    #[track_caller]
+    pub fn at_least(&self, count: usize) -> Vec<T> {
+        let kept = self.0.0.lock().unwrap();
+        let few = |kept: &mut Vec<T>| kept.len() < count;
+        let (kept, timeout) = self.0.1.wait_timeout_while(kept, WATCHDOG, few).unwrap();
+        assert!(!timeout.timed_out(), "{} of {count} kept", kept.len());
+        kept.clone()
+    }
+
+    /// What is kept by now.
+    pub fn all(&self) -> Vec<T> {
+        self.0.0.lock().unwrap().clone()
     }
 }

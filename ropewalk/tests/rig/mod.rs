@@ -10,7 +10,7 @@ mod peer;
 mod script;
 mod serve;
 
-pub use log::{Call, Log};
+pub use log::{Call, Kept, Log, WATCHDOG};
 pub use peer::Peer;
 pub use script::Script;
-pub use serve::{Kind, Rig, on, on_every_engine};
+pub use serve::{Kind, Rig, on, on_every_engine, on_with};

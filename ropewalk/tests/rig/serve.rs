@@ -9,14 +9,14 @@ use std::time::Duration;
 
 use ropewalk::addr::{Addr, ListenAt, Site};
 use ropewalk::limits::Limits;
-use ropewalk::protocol::{DynFactory, Factory};
+use ropewalk::addr::Target;
 use ropewalk::server::ThreadServer;
 use ropewalk::testing::Network;
 use ropewalk::{Reactor, Remote, Report};
 
 use super::log::{Call, Log, WATCHDOG};
 use super::peer::{Peer, Real};
-use super::script::{Script, Scripted};
+use super::script::{Script, ScriptedClient, ScriptedFactory};
 
 /// Which engine, over what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,17 +32,18 @@ pub enum Kind {
 }
 
 /// Every engine of this build and machine.
+// Memory first: what never comes is found out there at once, not by a watchdog.
 pub const KINDS: &[Kind] = &[
+    Kind::Memory,
+    Kind::Seeded(1),
+    Kind::Seeded(2),
+    Kind::Seeded(3),
     Kind::PollTcp,
     #[cfg(unix)] // Unix sockets
     Kind::PollUnix,
     Kind::ThreadsTcp,
     #[cfg(unix)] // Unix sockets
     Kind::ThreadsUnix,
-    Kind::Memory,
-    Kind::Seeded(1),
-    Kind::Seeded(2),
-    Kind::Seeded(3),
     #[cfg(all(feature = "uring", target_os = "linux"))] // the feature's own engine
     Kind::UringTcp,
 ];
@@ -50,6 +51,21 @@ pub const KINDS: &[Kind] = &[
 impl Kind {
     pub fn is_memory(self) -> bool {
         matches!(self, Kind::Memory | Kind::Seeded(_))
+    }
+
+    /// Unix sockets have no reset: an end is an end of input, whatever the peer did.
+    pub fn has_reset(self) -> bool {
+        !matches!(self, Kind::PollUnix | Kind::ThreadsUnix)
+    }
+
+    /// One event loop serves all connections.
+    pub fn is_one_loop(self) -> bool {
+        !matches!(self, Kind::ThreadsTcp | Kind::ThreadsUnix)
+    }
+
+    /// More than any kernel, or the network in memory, buffers for one connection.
+    pub fn too_much(self) -> usize {
+        if self.is_memory() { 2_000_000 } else { 20_000_000 }
     }
 }
 
@@ -63,20 +79,27 @@ pub fn on_every_engine(body: impl Fn(&Rig)) {
 /// all, each with its reason at the call.
 #[track_caller]
 pub fn on(which: impl Fn(Kind) -> bool, body: impl Fn(&Rig)) {
+    on_with(Limits::default(), which, body);
+}
+
+/// The same with bounds of the test's own.
+#[track_caller]
+pub fn on_with(limits: Limits, which: impl Fn(Kind) -> bool, body: impl Fn(&Rig)) {
     let kinds: Vec<_> = KINDS.iter().copied().filter(|kind| which(*kind)).collect();
     assert!(!kinds.is_empty());
     for kind in kinds {
-        let rig = Rig::new(kind, Limits::default());
-        let result = catch_unwind(AssertUnwindSafe(|| body(&rig)));
+        let rig = Rig::new(kind, limits);
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            body(&rig);
+            rig.finish();
+        }));
         if let Err(payload) = result {
-            eprintln!("failed on {kind:?}; seen: {:?}", rig.log.all());
+            eprintln!("failed on {kind:?}; seen: {:?}", short(rig.log.all()));
+            eprintln!("by clients: {:?}", short(rig.clients.all()));
             resume_unwind(payload);
         }
-        let result = catch_unwind(AssertUnwindSafe(|| rig.finish()));
-        if let Err(payload) = result {
-            eprintln!("failed at the end on {kind:?}");
-            resume_unwind(payload);
-        }
+        let broken = [rig.log.broken(), rig.clients.broken()].concat();
+        assert!(broken.is_empty(), "on {kind:?}: {broken:?}; seen: {:?}", short(rig.log.all()));
     }
 }
 
@@ -84,6 +107,8 @@ pub fn on(which: impl Fn(Kind) -> bool, body: impl Fn(&Rig)) {
 pub struct Rig {
     pub kind: Kind,
     pub log: Log,
+    /// What our own clients saw.
+    pub clients: Log,
     limits: Limits,
     network: Option<Network>,
     running: RefCell<Vec<Running>>,
@@ -106,7 +131,8 @@ impl Rig {
             }
             _ => None,
         };
-        Rig { kind, log: Log::default(), limits, network, running: RefCell::default() }
+        let (log, clients) = (Log::default(), Log::default());
+        Rig { kind, log, clients, limits, network, running: RefCell::default() }
     }
 
     /// The network in memory, on an engine that is one.
@@ -117,21 +143,27 @@ impl Rig {
     /// Serves a script; the answer dials it.
     pub fn serve(&self, script: Script) -> usize {
         let log = self.log.clone();
-        self.serve_factory(move || {
-            let (script, log) = (script.clone(), log.clone());
-            Box::new(move || script.protocol(&log))
-        })
+        self.serve_factory(move || Box::new(ScriptedFactory::server(script, log)))
+    }
+
+    /// Connects to a server, from its own engine, with a client that follows a script.
+    pub fn connect(&self, server: usize, script: Script) {
+        let (to, log) = (Target::Addr(self.addr(server)), self.clients.clone());
+        let connect = move |net: &dyn ropewalk::Net| {
+            net.connect(to, Box::new(ScriptedClient(ScriptedFactory::client(script, log))));
+        };
+        self.remote(server).call(connect).unwrap();
     }
 
     /// Serves what a factory builds; `make` runs where the factory is to live.
     pub fn serve_factory(
         &self,
-        make: impl FnOnce() -> Box<dyn DynFactorySend> + Send + 'static,
+        make: impl FnOnce() -> Box<ScriptedFactory> + Send + 'static,
     ) -> usize {
         let number = self.running.borrow().len();
         let running = match &self.network {
             Some(network) => {
-                let factory = Sendable(make());
+                let factory = *make();
                 let listener = network.listen(number as u64, factory).unwrap();
                 Running {
                     addr: listener.addrs()[0].clone(),
@@ -146,7 +178,7 @@ impl Rig {
         number
     }
 
-    fn spawn(&self, make: impl FnOnce() -> Box<dyn DynFactorySend> + Send + 'static) -> Running {
+    fn spawn(&self, make: impl FnOnce() -> Box<ScriptedFactory> + Send + 'static) -> Running {
         let (kind, limits) = (self.kind, self.limits);
         let folder = matches!(kind, Kind::PollUnix | Kind::ThreadsUnix).then(Folder::new);
         let site = match &folder {
@@ -155,7 +187,7 @@ impl Rig {
         };
         let (tell, told) = mpsc::channel();
         let thread = std::thread::spawn(move || {
-            let factory = Sendable(make());
+            let factory = *make();
             match kind {
                 Kind::ThreadsTcp | Kind::ThreadsUnix => {
                     let server = ThreadServer::with(limits, None).unwrap();
@@ -201,11 +233,52 @@ impl Rig {
     /// Waits until what was seen satisfies `done`.
     #[track_caller]
     pub fn until(&self, what: &str, done: impl Fn(&[(usize, Call)]) -> bool) {
+        self.until_in(&self.log, what, done);
+    }
+
+    /// The same for the clients' log.
+    #[track_caller]
+    pub fn until_client(&self, call: Call) {
+        let done = |calls: &[(usize, Call)]| calls.iter().any(|(_, seen)| *seen == call);
+        self.until_in(&self.clients, &format!("{call:?}"), done);
+    }
+
+    #[track_caller]
+    pub fn until_in(&self, log: &Log, what: &str, done: impl Fn(&[(usize, Call)]) -> bool) {
         let seen = match &self.network {
-            Some(network) => network.run_until(|| done(&self.log.all())),
-            None => self.log.wait(&done),
+            Some(network) => network.run_until(|| log.check(&done)),
+            None => log.wait(&done),
         };
-        assert!(seen, "never came: {what}; seen: {:?}", self.log.all());
+        assert!(seen, "never came: {what}");
+    }
+
+    /// Runs this on the server's engine, and waits until it has run.
+    #[track_caller]
+    pub fn call(&self, server: usize, f: impl FnOnce(&dyn ropewalk::Net) + Send + 'static) {
+        let (log, number) = (Log::default(), usize::MAX);
+        let told = log.clone();
+        let call = move |net: &dyn ropewalk::Net| {
+            f(net);
+            told.note(number, "called");
+        };
+        self.remote(server).call(call).unwrap();
+        self.until_in(&log, "a call", |calls| !calls.is_empty());
+    }
+
+    /// Virtual time since the beginning, on an engine in memory.
+    pub fn now(&self) -> Duration {
+        use ropewalk::clock::Clock;
+        self.network().clock().now().since(ropewalk::clock::Time::ZERO)
+    }
+
+    /// Stops a server of its own engine, and answers with its report.
+    pub fn stop(&self, server: usize, grace: Duration) -> Report {
+        let thread = {
+            let running = &mut self.running.borrow_mut()[server];
+            running.remote.as_ref().expect("a server with a thread").drain(grace).unwrap();
+            running.thread.take().expect("it runs")
+        };
+        thread.join().expect("the engine did not panic")
     }
 
     /// Waits until so many connections are lost.
@@ -260,23 +333,13 @@ pub fn dial_socket(addr: &Addr) -> io::Result<socket2::Socket> {
     Ok(socket)
 }
 
-/// A factory that may go to another thread.
-pub trait DynFactorySend: DynFactory + Send {}
-impl<F: Factory + Send> DynFactorySend for F where F::Protocol: 'static {}
-
-struct Sendable(Box<dyn DynFactorySend>);
-
-impl Factory for Sendable {
-    type Protocol = Box<dyn ropewalk::Protocol>;
-    fn build(&mut self, peer: &Addr) -> Option<Self::Protocol> {
-        self.0.build_boxed(peer)
-    }
-    fn stack(&mut self, layers: &mut ropewalk::protocol::Layers) {
-        self.0.stack_dyn(layers);
-    }
-    fn failed(&mut self, net: &dyn ropewalk::Net, why: &ropewalk::Reason) {
-        self.0.failed_dyn(net, why);
-    }
+/// Calls with their bytes counted, not shown.
+fn short(calls: Vec<(usize, Call)>) -> Vec<(usize, Call)> {
+    let shorten = |call| match call {
+        Call::Data(data) if data.len() > 64 => Call::Note(format!("data({})", data.len())),
+        other => other,
+    };
+    calls.into_iter().map(|(number, call)| (number, shorten(call))).collect()
 }
 
 /// A folder of its own, gone when dropped.
@@ -299,6 +362,3 @@ impl Drop for Folder {
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }
-
-/// What a script builds, by name.
-pub type Built = Scripted;

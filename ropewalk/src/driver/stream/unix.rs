@@ -6,6 +6,7 @@ use std::io;
 // Named by the `accept` of some platforms only.
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 #[cfg(any(target_os = "linux", target_os = "freebsd"))]
 use std::{ffi::OsStr, net::SocketAddr, os::unix::ffi::OsStrExt};
 
@@ -79,6 +80,11 @@ const SEND_FLAGS: SendFlags = SendFlags::empty();
 // Everywhere else a flag of the call.
 #[cfg(not(target_vendor = "apple"))]
 const SEND_FLAGS: SendFlags = SendFlags::NOSIGNAL;
+
+/// The path in a socket's address, if it has one.
+pub(super) fn path_of(addr: &SockAddr) -> Option<Arc<Path>> {
+    addr.as_pathname().map(Into::into)
+}
 
 /// The file of a listening Unix socket. Removed on drop, if it is still ours.
 pub(crate) struct UnixFile {

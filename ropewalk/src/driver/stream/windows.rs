@@ -3,8 +3,9 @@
 
 use std::io::{self, Read, Write};
 use std::path::Path;
+use std::sync::Arc;
 
-use socket2::Socket;
+use socket2::{SockAddr, Socket};
 
 use super::{addr_of, retry, unsupported};
 use crate::addr::Addr;
@@ -24,6 +25,11 @@ pub(crate) fn recv(mut socket: &Socket, buffer: &mut [u8]) -> io::Result<usize> 
 /// Sends what the kernel takes.
 pub(crate) fn send(mut socket: &Socket, data: &[u8]) -> io::Result<usize> {
     retry(|| socket.write(data))
+}
+
+/// No address has a path here.
+pub(super) fn path_of(_: &SockAddr) -> Option<Arc<Path>> {
+    None
 }
 
 /// There is none here.

@@ -1,0 +1,110 @@
+//! `ropewalk serve`: a service on endpoints, on the model asked for.
+//! Owns: the services' names, and what is told on standard error. Never: writes to
+//! standard output; that is the peers' in later verbs.
+
+use std::io::Write as _;
+
+use ropewalk::addr::{Addr, Site};
+use ropewalk::endpoint::Endpoint;
+use ropewalk::limits::Limits;
+use ropewalk::protocol::Factory;
+use ropewalk::server::ThreadServer;
+use ropewalk::service::{Echo, Timestamp};
+use ropewalk::{Listener, Reactor, Report};
+
+use crate::args::{self, Model, Serve};
+use crate::failure::Failure;
+
+const SERVICES: &[(&str, &str)] =
+    &[("echo", "sends back what it gets"), ("timestamp", "answers with the time before it")];
+
+/// Serves until it is told to stop.
+pub(crate) fn run(serve: &Serve) -> Result<(), Failure> {
+    if serve.list {
+        for (name, what) in SERVICES {
+            let _ = writeln!(std::io::stdout(), "{name:<12}{what}");
+        }
+        return Ok(());
+    }
+    let endpoints = args::endpoints(&serve.endpoints)?;
+    let service = serve.service.as_deref().unwrap_or_default();
+    let notes = service == "timestamp";
+    match service {
+        "echo" => serve_with(serve, &endpoints, notes, || || Echo),
+        "timestamp" => serve_with(serve, &endpoints, notes, || || Timestamp::new(tell_connected)),
+        other => {
+            let names: Vec<_> = SERVICES.iter().map(|(name, _)| *name).collect();
+            let help = format!("there are: {}", names.join(", "));
+            Err(Failure::usage(format!("no service `{other}`"), help))
+        }
+    }
+}
+
+fn serve_with<F>(
+    serve: &Serve,
+    endpoints: &[Endpoint],
+    notes: bool,
+    make: impl Fn() -> F,
+) -> Result<(), Failure>
+where
+    F: Factory + Send + 'static,
+{
+    let limits = Limits { drain_grace: serve.drain, ..Limits::default() };
+    let mut listeners = Vec::new();
+    let report = match serve.model {
+        Model::Reactor => {
+            let reactor = Reactor::builder().limits(limits).build()?;
+            for endpoint in endpoints {
+                listeners.push(reactor.listen(endpoint.site(), make())?);
+            }
+            let _signals = reactor.stop_on_signals()?;
+            tell_serving(serve, endpoints, &listeners, notes);
+            reactor.run_reporting()?
+        }
+        Model::Threads => {
+            let server = ThreadServer::with(limits, None)?;
+            for endpoint in endpoints {
+                listeners.push(server.listen(endpoint.site(), make())?);
+            }
+            let _signals = server.stop_on_signals()?;
+            tell_serving(serve, endpoints, &listeners, notes);
+            server.serve_reporting()?
+        }
+    };
+    tell_stopped(&report);
+    Ok(())
+}
+
+fn tell_serving(serve: &Serve, endpoints: &[Endpoint], listeners: &[Listener], notes: bool) {
+    let scheme = |site: &Site| if matches!(site, Site::Unix(_)) { "unix" } else { "tcp" };
+    let addrs: Vec<String> = endpoints
+        .iter()
+        .zip(listeners)
+        .flat_map(|(endpoint, listener)| {
+            let scheme = scheme(endpoint.site());
+            listener.addrs().iter().map(move |addr| format!("{scheme}:{addr}"))
+        })
+        .collect();
+    let service = serve.service.as_deref().unwrap_or_default();
+    tell(&format!("serving {service} on {}", addrs.join(" and ")));
+    if notes {
+        tell("waiting for connection..");
+    }
+}
+
+fn tell_connected(peer: &Addr) {
+    tell(&format!("...connected from: {}", peer.host()));
+}
+
+fn tell_stopped(report: &Report) {
+    let mut line = format!("drained {} of {} connections", report.ended, report.open);
+    if report.cut > 0 {
+        line.push_str(&format!(", {} cut", report.cut));
+    }
+    tell(&line);
+}
+
+/// A line on standard error. If nobody reads it, that is no reason to stop serving.
+fn tell(line: &str) {
+    let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
+}

@@ -1,0 +1,9 @@
+//! Complete protocols, to use as they are.
+//! Owns: the services of the program, each in a file. Never: listens, prints, or decides
+//! where they run.
+
+mod echo;
+mod timestamp;
+
+pub use echo::Echo;
+pub use timestamp::{Timestamp, ctime};

@@ -1,0 +1,16 @@
+//! Chat and forwarding: the same source on an event loop, on threads, and in memory.
+//!
+//! In memory each seed decides sizes, windows, delays and cuts. `ROPEWALK_SEEDS` says how
+//! many are run, `ROPEWALK_SEED` which one alone; a seed that fails prints how to run it
+//! again.
+
+#![allow(unreachable_pub, dead_code, reason = "the server is another test binary's too")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a failing seed says its name")]
+
+mod campaign;
+mod chat;
+mod chat_tests;
+mod forward;
+mod forward_tests;
+mod pump;
+mod serve;
