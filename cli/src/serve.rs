@@ -57,7 +57,7 @@ where
             for endpoint in endpoints {
                 listeners.push(reactor.listen(endpoint.site(), make())?);
             }
-            let _signals = reactor.stop_on_signals()?;
+            let _signals = or_warn(reactor.stop_on_signals());
             tell_serving(serve, endpoints, &listeners, notes);
             reactor.run_reporting()?
         }
@@ -66,13 +66,18 @@ where
             for endpoint in endpoints {
                 listeners.push(server.listen(endpoint.site(), make())?);
             }
-            let _signals = server.stop_on_signals()?;
+            let _signals = or_warn(server.stop_on_signals());
             tell_serving(serve, endpoints, &listeners, notes);
             server.serve_reporting()?
         }
     };
     tell_stopped(&report);
     Ok(())
+}
+
+/// Where there are no such signals, ending it ends it at once: worth a word, no more.
+fn or_warn<T>(result: ropewalk::Result<T>) -> Option<T> {
+    result.inspect_err(|error| tracing::warn!("{error}")).ok()
 }
 
 fn tell_serving(serve: &Serve, endpoints: &[Endpoint], listeners: &[Listener], notes: bool) {

@@ -29,7 +29,7 @@ impl Protocol for TsServProtocol {
 fn main() -> ropewalk::Result<()> {
     let reactor = Reactor::new()?; // a value, not a global
     // The factory (工厂): `factory.protocol = TSServProtocol` becomes a closure.
-    let _ = reactor.listen_tcp(PORT, || TsServProtocol)?;
+    reactor.listen_tcp(PORT, || TsServProtocol)?;
     println!("waiting for connection..");
     reactor.run()
 }

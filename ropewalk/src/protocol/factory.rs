@@ -520,7 +520,6 @@ impl fmt::Debug for Connector {
 
 /// What listens. Dropping it changes nothing: `stop` stops.
 #[derive(Clone)]
-#[must_use = "the addresses are in it; `let _ =` if they do not matter"]
 pub struct Listener {
     addrs: Vec<Addr>,
     inner: Rc<dyn StopListening>,

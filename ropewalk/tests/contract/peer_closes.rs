@@ -13,7 +13,8 @@ fn bytes_then_end_of_input_are_seen_in_that_order() {
         peer.shutdown_write();
         assert_eq!(peer.read_to_end().unwrap(), b"");
         rig.until_lost(1);
-        let seen = [Call::Made, Call::Data(b"hello".into()), Call::Eof, Call::Lost(Kind::PeerClosed)];
+        let seen =
+            [Call::Made, Call::Data(b"hello".into()), Call::Eof, Call::Lost(Kind::PeerClosed)];
         assert_eq!(rig.log.calls(), seen);
     });
 }
@@ -92,42 +93,51 @@ fn end_of_input_after_close_cuts_nothing() {
 #[test]
 fn a_reset_of_an_idle_connection_is_told_as_one() {
     // Only TCP and memory have a reset.
-    on(|kind| kind.has_reset(), |rig| {
-        let server = rig.serve(Script::new());
-        let peer = rig.dial(server);
-        rig.until_call(Call::Made);
-        peer.reset();
-        rig.until_lost(1);
-        assert_eq!(rig.log.calls(), [Call::Made, Call::Lost(Kind::Reset)]);
-    });
+    on(
+        |kind| kind.has_reset(),
+        |rig| {
+            let server = rig.serve(Script::new());
+            let peer = rig.dial(server);
+            rig.until_call(Call::Made);
+            peer.reset();
+            rig.until_lost(1);
+            assert_eq!(rig.log.calls(), [Call::Made, Call::Lost(Kind::Reset)]);
+        },
+    );
 }
 
 #[test]
 fn bytes_before_a_reset_are_delivered() {
     // Only TCP and memory have a reset.
-    on(|kind| kind.has_reset(), |rig| {
-        let server = rig.serve(Script::new());
-        let mut peer = rig.dial(server);
-        peer.send(b"12345678");
-        peer.reset();
-        rig.until_lost(1);
-        let data = Call::Data(b"12345678".into());
-        assert_eq!(rig.log.calls(), [Call::Made, data, Call::Lost(Kind::Reset)]);
-    });
+    on(
+        |kind| kind.has_reset(),
+        |rig| {
+            let server = rig.serve(Script::new());
+            let mut peer = rig.dial(server);
+            peer.send(b"12345678");
+            peer.reset();
+            rig.until_lost(1);
+            let data = Call::Data(b"12345678".into());
+            assert_eq!(rig.log.calls(), [Call::Made, data, Call::Lost(Kind::Reset)]);
+        },
+    );
 }
 
 #[test]
 fn a_reset_while_we_write_is_told_as_one() {
     // Only TCP and memory have a reset.
-    on(|kind| kind.has_reset(), |rig| {
-        let much = rig.kind.too_much();
-        let server = rig.serve(Script::new().made(move |transport| {
-            transport.write(&vec![7; much]);
-        }));
-        let peer = rig.dial(server);
-        rig.until_call(Call::Pause);
-        peer.reset();
-        rig.until_lost(1);
-        assert_eq!(rig.log.calls(), [Call::Made, Call::Pause, Call::Lost(Kind::Reset)]);
-    });
+    on(
+        |kind| kind.has_reset(),
+        |rig| {
+            let much = rig.kind.too_much();
+            let server = rig.serve(Script::new().made(move |transport| {
+                transport.write(&vec![7; much]);
+            }));
+            let peer = rig.dial(server);
+            rig.until_call(Call::Pause);
+            peer.reset();
+            rig.until_lost(1);
+            assert_eq!(rig.log.calls(), [Call::Made, Call::Pause, Call::Lost(Kind::Reset)]);
+        },
+    );
 }

@@ -54,22 +54,26 @@ fn all_that_was_written_before_close_arrives() {
 #[test]
 fn a_close_that_nobody_reads_ends_by_the_flush_deadline() {
     let limits = Limits { flush: Duration::from_millis(200), ..Limits::default() };
-    on_with(limits, |_| true, |rig| {
-        let (much, unsent) = (rig.kind.too_much(), Kept::new());
-        let left = unsent.clone();
-        let script = Script::new().made(move |transport| {
-            transport.write(&vec![7; much]);
-            transport.close();
-        });
-        let server = rig.serve(script.lost(move |_, why| left.put(why.unsent())));
-        let mut peer = rig.dial(server);
-        rig.until_lost(1);
-        let flush = Kind::Deadline(Deadline::Flush);
-        assert_eq!(rig.log.calls(), [Call::Made, Call::Lost(flush)]);
-        let unsent = unsent.first();
-        assert!(unsent > 0 && unsent <= much as u64, "{unsent}");
-        assert!(peer.read_until_over().0.len() < much);
-    });
+    on_with(
+        limits,
+        |_| true,
+        |rig| {
+            let (much, unsent) = (rig.kind.too_much(), Kept::new());
+            let left = unsent.clone();
+            let script = Script::new().made(move |transport| {
+                transport.write(&vec![7; much]);
+                transport.close();
+            });
+            let server = rig.serve(script.lost(move |_, why| left.put(why.unsent())));
+            let mut peer = rig.dial(server);
+            rig.until_lost(1);
+            let flush = Kind::Deadline(Deadline::Flush);
+            assert_eq!(rig.log.calls(), [Call::Made, Call::Lost(flush)]);
+            let unsent = unsent.first();
+            assert!(unsent > 0 && unsent <= much as u64, "{unsent}");
+            assert!(peer.read_until_over().0.len() < much);
+        },
+    );
 }
 
 #[test]

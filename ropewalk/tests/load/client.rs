@@ -101,8 +101,7 @@ impl Echoed {
 
 /// Opens so many connections, and only then lets each echo so many messages.
 pub fn run(to: SocketAddr, connections: usize, messages: usize) {
-    let mut open: Vec<_> =
-        (0..connections).map(|number| Echoed::connect(number, to)).collect();
+    let mut open: Vec<_> = (0..connections).map(|number| Echoed::connect(number, to)).collect();
     let mut whole = 0;
     while !open.is_empty() {
         let mut ready: Vec<_> =

@@ -82,8 +82,7 @@ impl Protocol for Writer {
 
 fn serve(model: Model, limits: Limits, manners: Manners) -> (Server, Receiver<Seen>) {
     let (seen, told) = mpsc::channel();
-    let factory =
-        move || Writer { manners, seen: seen.clone(), without_end: false, most: 0 };
+    let factory = move || Writer { manners, seen: seen.clone(), without_end: false, most: 0 };
     (Server::start(model, limits, factory), told)
 }
 

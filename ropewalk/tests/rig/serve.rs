@@ -7,9 +7,9 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use ropewalk::addr::Target;
 use ropewalk::addr::{Addr, ListenAt, Site};
 use ropewalk::limits::Limits;
-use ropewalk::addr::Target;
 use ropewalk::server::ThreadServer;
 use ropewalk::testing::Network;
 use ropewalk::{Reactor, Remote, Report};

@@ -44,4 +44,10 @@ impl Random {
     pub fn below(&mut self, bound: u64) -> u64 {
         self.next() % bound
     }
+
+    /// A number below 2 to the power of `most`: of each length as often as of any other.
+    pub fn below_power(&mut self, most: u64) -> u64 {
+        let power = 1 + self.below(most);
+        self.below(1 << power)
+    }
 }

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Barrier};
 
 use ropewalk::limits::Limits;
-use ropewalk::testing::Network;
+use ropewalk::testing::{Network, Peer};
 
 use crate::campaign::{self, Random};
 use crate::chat::{Room, WELCOME};
@@ -85,6 +85,12 @@ fn every_member_hears_every_line_in_the_senders_order_on_loop_and_threads() {
     }
 }
 
+fn listen(peers: &mut [Peer<'_>], heard: &mut [Vec<u8>]) {
+    for (peer, heard) in peers.iter_mut().zip(heard) {
+        heard.extend(peer.take(usize::MAX));
+    }
+}
+
 fn chat_in_memory(seed: u64) -> (u64, u64) {
     let mut random = Random(seed ^ 0xc4a7);
     let members = 2 + random.below(4) as usize;
@@ -108,18 +114,19 @@ fn chat_in_memory(seed: u64) -> (u64, u64) {
         }
         let mut events = random.below(20);
         network.run_until(|| {
+            listen(&mut peers, &mut heard);
             events = events.saturating_sub(1);
             events == 0
         });
     }
     let all = network.run_until(|| {
-        for (peer, heard) in peers.iter_mut().zip(&mut heard) {
-            heard.extend(peer.take(usize::MAX));
-        }
+        listen(&mut peers, &mut heard);
         let is_all = |member: usize| heard[member].len() >= wanted_bytes(member, members, lines);
         (0..members).all(is_all)
     });
-    assert!(all, "nothing happens any more, and not all has been heard");
+    let lengths: Vec<_> = heard.iter().map(Vec::len).collect();
+    let wanted: Vec<_> = (0..members).map(|m| wanted_bytes(m, members, lines)).collect();
+    assert!(all, "nothing happens any more, and heard is {lengths:?} B, of {wanted:?}");
     for (member, heard) in heard.iter().enumerate() {
         check_heard(member, members, lines, heard);
     }

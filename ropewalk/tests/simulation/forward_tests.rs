@@ -31,9 +31,9 @@ fn setting(seed: u64) -> Setting {
         water_low_bytes: random.below(high as u64 + 1) as usize,
         ..Limits::default()
     };
-    let message = 1 + random.below(1 << (1 + random.below(11))) as usize;
+    let message = 1 + random.below_power(11) as usize;
     // Most are short, some long, and a few have nothing to say.
-    let mut size = || (random.below(1 << (1 + random.below(15))) & !1) as usize;
+    let mut size = || (random.below_power(15) & !1) as usize;
     let sizes = [size(), size()];
     let last = random.below(3);
     let plans = [0, 1].map(|end| Plan {
@@ -67,15 +67,12 @@ fn forward_in_memory(seed: u64) -> Run {
     let (target_report, forward_seen) = (report.clone(), seen.clone());
     let target = network.listen(2, move || Pump::new(plans[1], target_report.clone())).unwrap();
     let relay = network
-        .listen(1, move || {
-            Side::accepted(Target::Addr(Addr::Memory(2)), forward_seen.clone())
-        })
+        .listen(1, move || Side::accepted(Target::Addr(Addr::Memory(2)), forward_seen.clone()))
         .unwrap();
     let client_report = report.clone();
     network.connect(1, client(move || Pump::new(plans[0], client_report.clone())));
-    let ended = network.run_until(|| {
-        report.lock().unwrap().len() == 2 && seen.lost.load(Ordering::Relaxed) == 2
-    });
+    let ended = network
+        .run_until(|| report.lock().unwrap().len() == 2 && seen.lost.load(Ordering::Relaxed) == 2);
     let outcomes = report.lock().unwrap().clone();
     assert!(ended, "not all ended; {} live; {outcomes:?}", network.connections());
     relay.stop();
@@ -145,8 +142,7 @@ fn forward_on(model: Model) {
     let seen = Arc::new(Seen::default());
     let (target_report, forward_seen) = (report.clone(), seen.clone());
     let limits = Limits::default();
-    let target =
-        Server::start(model, limits, move || Pump::new(plans[1], target_report.clone()));
+    let target = Server::start(model, limits, move || Pump::new(plans[1], target_report.clone()));
     let to = target.addr;
     let relay = Server::start(model, limits, move || {
         Side::accepted(Target::Addr(to.into()), forward_seen.clone())
@@ -182,9 +178,8 @@ fn a_target_that_refuses_ends_the_accepted_connection() {
     let seen = Arc::new(Seen::default());
     let forward_seen = seen.clone();
     let target = Target::Addr(Addr::Memory(99));
-    let _listener = network
-        .listen(1, move || Side::accepted(target.clone(), forward_seen.clone()))
-        .unwrap();
+    let _listener =
+        network.listen(1, move || Side::accepted(target.clone(), forward_seen.clone())).unwrap();
     let mut peer = network.dial(1).unwrap();
     peer.send(b"hello");
     let error = peer.read_to_end().unwrap_err();
