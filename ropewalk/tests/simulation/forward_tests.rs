@@ -33,7 +33,7 @@ fn setting(seed: u64) -> Setting {
     };
     let message = 1 + random.below_power(11) as usize;
     // Most are short, some long, and a few have nothing to say.
-    let mut size = || (random.below_power(15) & !1) as usize;
+    let mut size = || (random.below_power(17) & !1) as usize;
     let sizes = [size(), size()];
     let last = random.below(3);
     let plans = [0, 1].map(|end| Plan {
@@ -131,11 +131,11 @@ fn forward_on(model: Model) {
     let plans = [0, 1].map(|end: usize| Plan {
         seed: 7,
         direction: end as u64,
-        send: [4_000_001, 3_000_002][end],
-        get: [3_000_002, 4_000_001][end],
-        message: 5_000,
-        pause_every: 300_000,
-        pause: Duration::from_millis(5),
+        send: [16_000_001, 13_000_002][end],
+        get: [13_000_002, 16_000_001][end],
+        message: 50_000,
+        pause_every: 6_000_000,
+        pause: Duration::from_millis(150),
         ends_last: end == 1,
     });
     let report = Arc::new(Mutex::new(Vec::new()));
