@@ -173,7 +173,9 @@ impl Driver for Blocking {
         let mut listeners = Vec::new();
         self.listeners.borrow_mut().retain(|(number, bound)| match bound.upgrade() {
             Some(bound) => {
-                listeners.push((*number, bound));
+                if engine.accepts(*number) {
+                    listeners.push((*number, bound));
+                }
                 true
             }
             None => false,

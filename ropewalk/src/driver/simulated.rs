@@ -257,9 +257,9 @@ impl State {
 }
 
 impl World {
-    fn connection_at<'a>(
+    fn connection_at(
         &self,
-        engine: &'a Rc<Engine<Simulated>>,
+        engine: &Rc<Engine<Simulated>>,
         end: usize,
     ) -> Option<Rc<Entry<Simulated>>> {
         let owner = self.state.borrow().ends[end].owner;

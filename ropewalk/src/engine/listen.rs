@@ -23,6 +23,8 @@ pub(crate) struct Listening<D: Driver> {
     accept: RefCell<Accept<D>>,
     /// How long accepting pauses next time; zero while all is well.
     pause: Cell<Duration>,
+    /// Accepting pauses now.
+    paused: Cell<bool>,
 }
 
 /// What is done with an accepted socket.
@@ -63,6 +65,7 @@ impl<D: Driver> Engine<D> {
                 listener: RefCell::new(Some(listener)),
                 accept: RefCell::new(accept()),
                 pause: Cell::new(Duration::ZERO),
+                paused: Cell::new(false),
             });
             self.listeners.borrow_mut().insert(number, listening.clone());
             stoppers.push(listening);
@@ -155,6 +158,9 @@ impl<D: Driver> Engine<D> {
         }
         let listening = self.listeners.borrow().get(&number).cloned();
         let Some(listening) = listening else { return false };
+        if listening.paused.replace(true) {
+            return false;
+        }
         let last = listening.pause.get();
         if last.is_zero() {
             tracing::warn!("accept paused on {}: {error}", listening.addr);
@@ -181,7 +187,14 @@ impl<D: Driver> Engine<D> {
         }
     }
 
+    /// Whether a listener's queue is to be looked at: not while accepting pauses, or a
+    /// level-triggered wait would not wait.
+    pub fn accepts(&self, number: u32) -> bool {
+        self.listeners.borrow().get(&number).is_some_and(|listening| !listening.paused.get())
+    }
+
     fn accept_now(self: &Rc<Self>, listening: &Rc<Listening<D>>) {
+        listening.paused.set(false);
         if let Some(listener) = &*listening.listener.borrow() {
             self.driver.accept_now(self, listening.number, listener, limits::TURN_ACCEPTS);
         }

@@ -62,8 +62,7 @@ impl<D: Driver> Postpone for Later<D> {
         let Some(engine) = self.engine.upgrade() else { return false };
         let at = engine.context.now() + after;
         let sequence = engine.context.next_sequence();
-        let reset = engine.timers.borrow_mut().reset(self.key, at, sequence);
-        reset
+        engine.timers.borrow_mut().reset(self.key, at, sequence)
     }
 
     fn is_pending(&self) -> bool {

@@ -17,6 +17,7 @@ pub struct Context {
     sequence: Cell<u64>,
     /// The buffer last given back: an echo takes it, sends, and gives it back again.
     warm: Cell<Option<Box<Out>>>,
+    #[allow(clippy::vec_box, reason = "a connection holds the box, so a pointer moves")]
     spare: RefCell<Vec<Box<Out>>>,
     scratch: Cell<Vec<u8>>,
     /// The defaults of this engine's connections.

@@ -252,6 +252,21 @@ impl Rig {
         assert!(seen, "never came: {what}");
     }
 
+    /// Waits for something that is in no log.
+    #[track_caller]
+    pub fn until_some(&self, done: impl Fn() -> bool) {
+        match &self.network {
+            Some(network) => assert!(network.run_until(&done), "never came"),
+            None => {
+                let end = std::time::Instant::now() + WATCHDOG;
+                while !done() {
+                    assert!(std::time::Instant::now() < end, "never came");
+                    std::thread::yield_now();
+                }
+            }
+        }
+    }
+
     /// Runs this on the server's engine, and waits until it has run.
     #[track_caller]
     pub fn call(&self, server: usize, f: impl FnOnce(&dyn ropewalk::Net) + Send + 'static) {

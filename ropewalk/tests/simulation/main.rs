@@ -13,4 +13,7 @@ mod chat_tests;
 mod forward;
 mod forward_tests;
 mod pump;
+#[path = "../../../fuzz/src/script.rs"]
+mod script;
+mod scripts;
 mod serve;

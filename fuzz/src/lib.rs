@@ -1,0 +1,5 @@
+//! What the fuzz targets check. It needs no fuzzer: `rerun` and the library's own tests
+//! run the same.
+
+pub mod header;
+pub mod script;
