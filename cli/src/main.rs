@@ -17,7 +17,11 @@ fn main() -> ExitCode {
         1 => LevelFilter::INFO,
         _ => LevelFilter::DEBUG,
     };
-    tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(std::io::stderr)
+        .log_internal_errors(false) // nobody reads the log: no reason to panic
+        .init();
     let result = match &args.command {
         args::Command::Serve(serve) => serve::run(serve),
     };

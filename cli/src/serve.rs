@@ -55,7 +55,7 @@ where
         Model::Reactor => {
             let reactor = Reactor::builder().limits(limits).build()?;
             for endpoint in endpoints {
-                listeners.push(reactor.listen(endpoint.site(), make())?);
+                listeners.push(with_scheme(endpoint, reactor.listen(endpoint.site(), make()))?);
             }
             let _signals = or_warn(reactor.stop_on_signals());
             tell_serving(serve, endpoints, &listeners, notes);
@@ -64,7 +64,7 @@ where
         Model::Threads => {
             let server = ThreadServer::with(limits, None)?;
             for endpoint in endpoints {
-                listeners.push(server.listen(endpoint.site(), make())?);
+                listeners.push(with_scheme(endpoint, server.listen(endpoint.site(), make()))?);
             }
             let _signals = or_warn(server.stop_on_signals());
             tell_serving(serve, endpoints, &listeners, notes);
@@ -80,8 +80,23 @@ fn or_warn<T>(result: ropewalk::Result<T>) -> Option<T> {
     result.inspect_err(|error| tracing::warn!("{error}")).ok()
 }
 
+/// The address of an error as an endpoint is written.
+fn with_scheme<T>(endpoint: &Endpoint, result: ropewalk::Result<T>) -> ropewalk::Result<T> {
+    let scheme = scheme(endpoint.site());
+    result.map_err(|error| {
+        let written = error.address().map(|address| format!("{scheme}:{address}"));
+        match written {
+            Some(written) => error.at(written),
+            None => error,
+        }
+    })
+}
+
+fn scheme(site: &Site) -> &'static str {
+    if matches!(site, Site::Unix(_)) { "unix" } else { "tcp" }
+}
+
 fn tell_serving(serve: &Serve, endpoints: &[Endpoint], listeners: &[Listener], notes: bool) {
-    let scheme = |site: &Site| if matches!(site, Site::Unix(_)) { "unix" } else { "tcp" };
     let addrs: Vec<String> = endpoints
         .iter()
         .zip(listeners)

@@ -181,7 +181,11 @@ fn a_port_in_use_is_said_in_a_sentence() {
     let output = program().args(["serve", "echo", &endpoint]).output().unwrap();
     assert_eq!(output.status.code(), Some(3));
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("address already in use (EADDRINUSE)"), "{said}");
+    let sentence = format!(
+        "error: cannot listen on tcp:127.0.0.1:{}: address already in use (EADDRINUSE)",
+        serving.port
+    );
+    assert!(said.starts_with(&sentence), "{said}");
     assert!(said.contains("help: "), "{said}");
 }
 
@@ -245,6 +249,25 @@ fn a_connection_that_is_open_when_told_to_stop_is_drained() {
         assert!(said.ends_with("drained 1 of 1 connections\n"), "{model}: {said}");
         assert_eq!(stream.read(&mut [0; 1]).unwrap(), 0, "closed in order");
     }
+}
+
+#[test]
+fn a_reader_of_its_log_that_has_gone_does_not_keep_it_from_stopping() {
+    let mut child =
+        program().args(["serve", "echo", "tcp:0", "-vv"]).stderr(Stdio::piped()).spawn().unwrap();
+    let mut first = String::new();
+    BufReader::new(child.stderr.take().unwrap()).read_line(&mut first).unwrap(); // and closes it
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn a_unix_socket_that_cannot_be_is_said_with_its_own_cure() {
+    let output = program().args(["serve", "echo", "unix:/nowhere/at/all"]).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(said.contains("unix:/nowhere/at/all") && said.contains("folder"), "{said}");
 }
 
 #[test]

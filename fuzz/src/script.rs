@@ -23,10 +23,8 @@ use std::time::Duration;
 use ropewalk::addr::{Addr, Target};
 use ropewalk::clock::{Clock, Time, VirtualClock};
 use ropewalk::engine::{Driver, Engine, Entry, Reply, Sent, Wake};
-use ropewalk::limits::{HARD_LIMIT_TIMES_HIGH, Limits};
-use ropewalk::protocol::{
-    Below, ConnectionId, Event, Factory, Kind, Layer, Layers, Net, Out, Up,
-};
+use ropewalk::limits::{HARD_LIMIT_TIMES_HIGH, LAYERS, Limits};
+use ropewalk::protocol::{Below, ConnectionId, Event, Factory, Kind, Layer, Layers, Net, Out, Up};
 use ropewalk::{Flow, Handle, Protocol, Reason, Timer, Transport};
 
 /// Turns after the script's end until the connection must be over.
@@ -506,7 +504,9 @@ impl Factory for Build {
     }
 
     fn stack(&mut self, layers: &mut Layers) {
-        for _ in 0..self.0.word() % 4 {
+        let word = self.0.word();
+        let count = if word == usize::from(u8::MAX) { LAYERS } else { word % 4 };
+        for _ in 0..count {
             layers.push(TestLayer::new(self.0.word()));
         }
     }
@@ -648,8 +648,9 @@ impl Protocol for Actor {
             self.0.check(!probe.eof, "no data after the end of input");
             self.0.check(!probe.paused, "no data while paused");
             let from = probe.got;
-            let whole = data.iter().enumerate().all(|(at, got)| *got == byte(from + at));
-            self.0.check(whole, "bytes as sent");
+            let wrong = data.iter().enumerate().position(|(at, got)| *got != byte(from + at));
+            self.0.tell(|| format!("{} B from {from}, wrong at {wrong:?}: {data:?}", data.len()));
+            self.0.check(wrong.is_none(), "bytes as sent");
             probe.got += data.len();
         }
         self.called("data", transport);
@@ -719,6 +720,8 @@ impl Protocol for Actor {
 struct TestLayer {
     manner: usize,
     kept: Vec<u8>,
+    /// The last byte that came, which goes up with what follows it.
+    last: Option<u8>,
     ready: bool,
 }
 
@@ -726,7 +729,7 @@ const LATER: Timer = Timer(0);
 
 impl TestLayer {
     fn new(manner: usize) -> TestLayer {
-        TestLayer { manner: manner % 6, kept: Vec::new(), ready: false }
+        TestLayer { manner: manner % 7, kept: Vec::new(), last: None, ready: false }
     }
 
     fn let_go(&mut self, below: &mut Below<'_>) {
@@ -761,12 +764,18 @@ impl Layer for TestLayer {
                 up.pass(first);
                 up.bytes().extend_from_slice(rest);
             }
+            6 => {
+                let last = std::mem::replace(&mut self.last, data.last().copied());
+                up.bytes().extend(last);
+                up.bytes().extend_from_slice(&data[..data.len() - 1]);
+            }
             _ => up.pass(data),
         }
     }
 
     fn eof(&mut self, below: &mut Below<'_>, up: &mut Up<'_>) {
         if self.ready {
+            up.bytes().extend(self.last.take());
             up.eof();
         } else {
             below.fail(Reason::new(Kind::Truncated));

@@ -16,7 +16,7 @@ use socket2::Socket;
 
 use super::resolver::{Resolver, lookup};
 use super::stream::{self, Bound};
-use super::wakeup::{Alarm, alarm};
+use super::wakeup::{Alarm, Ring, alarm};
 use crate::addr::Addr;
 use crate::clock::{Clock, MachineClock};
 use crate::engine::{Driver, Engine, Entry, Reply, Sent, Wake};
@@ -45,14 +45,39 @@ pub struct BlockingIo {
 /// A listening socket under this driver.
 pub struct BlockingListener(Rc<Bound>);
 
+/// What wakes a driver from other threads, before there is the driver.
+pub struct BlockingAlarm(Alarm, Ring);
+
+impl BlockingAlarm {
+    /// A pair of descriptors.
+    ///
+    /// # Errors
+    /// The system has none left.
+    pub fn new() -> io::Result<BlockingAlarm> {
+        let (alarm, ring) = alarm()?;
+        Ok(BlockingAlarm(alarm, ring))
+    }
+}
+
+impl std::fmt::Debug for BlockingAlarm {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("BlockingAlarm")
+    }
+}
+
 impl Blocking {
     /// A driver for the calling thread.
     ///
     /// # Errors
     /// The system has no descriptor left.
     pub fn new() -> io::Result<Blocking> {
-        let (alarm, waker) = alarm()?;
-        Ok(Blocking {
+        Ok(Blocking::with_alarm(BlockingAlarm::new()?))
+    }
+
+    /// A driver for the calling thread, whose descriptors another thread has made: so
+    /// that running out of them is found out where one can wait for more.
+    pub fn with_alarm(BlockingAlarm(alarm, waker): BlockingAlarm) -> Blocking {
+        Blocking {
             connections: RefCell::default(),
             listeners: RefCell::default(),
             alarm,
@@ -60,7 +85,7 @@ impl Blocking {
             clock: MachineClock::begin(),
             buffer: RefCell::new(vec![0; limits::READ_BUFFER_BYTES]),
             resolver: Resolver::default(),
-        })
+        }
     }
 
     /// A socket that is connected already, for [`Engine::adopt`].
@@ -131,6 +156,9 @@ impl Blocking {
 
     fn accept_bound(&self, engine: &Rc<Engine<Self>>, number: u32, bound: &Bound, most: usize) {
         for _ in 0..most {
+            if !engine.accepts(number) {
+                return; // it pauses, and asks again itself
+            }
             match stream::accept(&bound.socket) {
                 Ok((socket, peer)) => {
                     let io = BlockingIo { socket, hung_up: Cell::new(false) };

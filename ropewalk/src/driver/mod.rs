@@ -15,7 +15,7 @@ mod uring;
 mod wakeup;
 mod weather;
 
-pub use blocking::{Blocking, BlockingIo, BlockingListener};
+pub use blocking::{Blocking, BlockingAlarm, BlockingIo, BlockingListener};
 pub use poll::{Poll, PollIo, PollListener};
 pub use signals::StopSignals;
 pub use simulated::{Simulated, SimulatedIo, SimulatedListener};

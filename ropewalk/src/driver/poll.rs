@@ -185,6 +185,9 @@ impl Poll {
 
     fn accept_bound(&self, engine: &Rc<Engine<Self>>, number: u32, bound: &Rc<Bound>, most: usize) {
         for _ in 0..most {
+            if !engine.accepts(number) {
+                return; // it pauses, and asks again itself
+            }
             match bound.source.accept() {
                 Ok((socket, peer)) => engine.on_accepted(number, PollIo::new(socket), &peer),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,

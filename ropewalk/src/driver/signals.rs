@@ -25,10 +25,10 @@ impl StopSignals {
         std::thread::Builder::new().name("ropewalk-signals".into()).spawn(move || {
             let mut asked = false;
             for signal in signals.forever() {
-                tracing::info!("signal {signal}: stopping");
                 let told =
                     if asked { remote.drain(std::time::Duration::ZERO) } else { remote.stop() };
                 asked = true;
+                tracing::info!("signal {signal}: stopping");
                 if told.is_err() {
                     return; // nobody is left to stop
                 }

@@ -54,6 +54,7 @@ impl<D: Driver> Engine<D> {
 
     pub(super) fn guest_left(self: &Rc<Self>, key: u64, left: Report) {
         self.guests.borrow_mut().remove(&key);
+        self.descriptor_came_back();
         self.add_to_report(left);
     }
 

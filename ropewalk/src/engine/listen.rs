@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::driver::Driver;
 use super::{Engine, Task};
 use crate::addr::{Addr, ListenAt, ListenHost, Site};
-use crate::error::{Error, ErrorKind, Operation, Result};
+use crate::error::{Error, ErrorKind, Operation, Result, no_descriptors};
 use crate::limits;
 use crate::protocol::{Factory, Listener, StopListening};
 
@@ -53,7 +53,9 @@ impl<D: Driver> Engine<D> {
         }
         let bound = match at {
             Site::Tcp(at) => self.bind_tcp(at)?,
-            Site::Unix(path) => vec![self.bind(&path.clone().into()).map_err(named(at))?],
+            Site::Unix(path) => {
+                vec![self.bind(&path.clone().into()).map_err(|error| unix_error(at, error))?]
+            }
             Site::Memory(number) => vec![self.bind(&Addr::Memory(*number)).map_err(named(at))?],
         };
         let mut stoppers = Vec::new();
@@ -145,6 +147,9 @@ impl<D: Driver> Engine<D> {
             let accepted = listening.accept.borrow_mut()(self, io, peer);
             if let Err(error) = accepted {
                 tracing::warn!("connection from {peer} dropped: {error}");
+                if no_descriptors(&error) {
+                    self.on_accept_error(number, &error);
+                }
             }
         });
     }
@@ -158,6 +163,7 @@ impl<D: Driver> Engine<D> {
         }
         let listening = self.listeners.borrow().get(&number).cloned();
         let Some(listening) = listening else { return false };
+        self.accept_paused.set(true);
         if listening.paused.replace(true) {
             return false;
         }
@@ -191,6 +197,20 @@ impl<D: Driver> Engine<D> {
     /// level-triggered wait would not wait.
     pub fn accepts(&self, number: u32) -> bool {
         self.listeners.borrow().get(&number).is_some_and(|listening| !listening.paused.get())
+    }
+
+    /// A connection ended: what it gave back may be what a paused listener lacks.
+    pub(super) fn descriptor_came_back(&self) {
+        if self.accept_paused.replace(false) {
+            self.task(Task::AcceptAgain);
+        }
+    }
+
+    pub(super) fn accept_again(self: &Rc<Self>) {
+        let all: Vec<_> = self.listeners.borrow().values().cloned().collect();
+        for listening in all.iter().filter(|listening| listening.paused.get()) {
+            self.accept_now(listening);
+        }
     }
 
     fn accept_now(self: &Rc<Self>, listening: &Rc<Listening<D>>) {
@@ -235,6 +255,17 @@ impl<D: Driver> StopListening for Stopper<D> {
             // Accepting the queue builds protocols: not inside a callback.
             engine.task(Task::StopListening(listening));
         }
+    }
+}
+
+/// A Unix socket has no port: its cures are other ones.
+fn unix_error(at: &Site, error: io::Error) -> Error {
+    let error = Error::from_io(Operation::Listen, at, error);
+    match error.kind() {
+        ErrorKind::AddressInUse => error.with_remedy("stop the server there, or take another path"),
+        ErrorKind::PermissionDenied => error.with_remedy("take a folder that you may write to"),
+        ErrorKind::NotFound => error.with_remedy("make the folder first"),
+        _ => error,
     }
 }
 

@@ -64,6 +64,8 @@ pub struct Engine<D: Driver> {
     generation: Cell<u32>,
     listeners: RefCell<BTreeMap<u32, Rc<Listening<D>>>>,
     next_listener: Cell<u32>,
+    /// Whether some listener pauses: then every end of a connection is a chance.
+    accept_paused: Cell<bool>,
     timers: RefCell<Timers>,
     mail: Arc<Mail>,
     /// Connections that something outside their own callback touched.
@@ -93,6 +95,7 @@ enum Task<D: Driver> {
     Request(Arc<Mailbox>, Request),
     Attempt(Rc<dyn Attempting>),
     StopListening(Rc<Listening<D>>),
+    AcceptAgain,
     Drain(Option<Duration>),
 }
 
@@ -111,6 +114,7 @@ impl<D: Driver> Engine<D> {
             generation: Cell::new(0),
             listeners: RefCell::default(),
             next_listener: Cell::new(0),
+            accept_paused: Cell::new(false),
             timers: RefCell::default(),
             mail,
             dirty: RefCell::default(),
@@ -361,6 +365,7 @@ impl<D: Driver> Engine<D> {
                 }
                 Some(Task::Attempt(attempt)) => attempt.proceed(),
                 Some(Task::StopListening(listening)) => self.stop_listening(&listening),
+                Some(Task::AcceptAgain) => self.accept_again(),
                 Some(Task::Drain(grace)) => self.drain(grace),
             }
         }

@@ -267,6 +267,7 @@ impl<D: Driver> Engine<D> {
         self.driver.end(head.id, &head.io, reset);
         let removed = self.slots.borrow_mut().remove(head.id.slot);
         debug_assert!(removed.is_some(), "a connection is lost once");
+        self.descriptor_came_back();
         self.count_end(drain::Ended { why, built });
         if let Some(observer) = &self.observer {
             let (received, sent) = head.connection.borrow().totals();

@@ -3,11 +3,12 @@
 //! in the accepting thread, or holds a rule of a connection's life.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::addr::{Addr, Site};
-use crate::driver::{Blocking, BlockingIo, StopSignals};
+use crate::driver::{Blocking, BlockingAlarm, BlockingIo, StopSignals};
 use crate::engine::{Engine, Guest, Remote, Report};
 use crate::error::{Error, Operation, Result};
 use crate::limits::{self, Limits};
@@ -92,10 +93,11 @@ impl ThreadServer {
                     let many = format!("{} threads serve already", limits::THREADS);
                     return Err(std::io::Error::other(many));
                 }
+                let alarm = BlockingAlarm::new()?;
                 let guest = engine.invite();
                 let worker =
                     Worker { limits, observer: observer.clone(), factory: factory.clone() };
-                worker.start(guest, io, peer.clone())
+                worker.start(guest, alarm, io, peer.clone())
             })
         })
     }
@@ -146,23 +148,30 @@ struct Worker<F> {
 }
 
 impl<F: Factory + Send + 'static> Worker<F> {
-    fn start(self, guest: Guest, io: BlockingIo, peer: Addr) -> std::io::Result<()> {
+    fn start(
+        self,
+        guest: Guest,
+        alarm: BlockingAlarm,
+        io: BlockingIo,
+        peer: Addr,
+    ) -> std::io::Result<()> {
         let guest = Arc::new(guest);
         let inside = guest.clone();
-        let spawned = std::thread::Builder::new()
-            .name(format!("ropewalk {peer}"))
-            .spawn(move || inside.left(self.serve(&inside, io, &peer)));
+        let spawned =
+            std::thread::Builder::new().name(format!("ropewalk {peer}")).spawn(move || {
+                let serve = AssertUnwindSafe(|| self.serve(&inside, alarm, io, &peer));
+                // Whatever happens in here, the accepting thread is told that it is over.
+                inside.left(catch_unwind(serve).unwrap_or_default());
+            });
         if spawned.is_err() {
             guest.left(Report::default()); // the socket is dropped, and so closed
         }
         spawned.map(|_| ())
     }
 
-    fn serve(self, guest: &Guest, io: BlockingIo, peer: &Addr) -> Report {
+    fn serve(self, guest: &Guest, alarm: BlockingAlarm, io: BlockingIo, peer: &Addr) -> Report {
         let run = || -> Result<Report> {
-            let driver = Blocking::new()
-                .map_err(|error| Error::from_io(Operation::Start, "a thread's engine", error))?;
-            let engine = Engine::new(driver, self.limits, self.observer);
+            let engine = Engine::new(Blocking::with_alarm(alarm), self.limits, self.observer);
             guest.arrived(engine.remote());
             let factory = Rc::new(std::cell::RefCell::new(self.factory));
             engine

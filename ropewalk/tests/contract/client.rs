@@ -132,7 +132,8 @@ fn a_refused_connection_is_a_failed_attempt() {
         let ended = Kept::new();
         let end = ended.clone();
         rig.call(server, move |net| {
-            let factory = ropewalk::protocol::client(|| Script::new().protocol(&Default::default()));
+            let factory =
+                ropewalk::protocol::client(|| Script::new().protocol(&Default::default()));
             let factory = factory.on_failed({
                 let end = end.clone();
                 move |_, _, why| end.put(("failed", why.kind()))
@@ -164,22 +165,23 @@ fn a_client_may_connect_again_from_where_it_hears_of_the_end() {
     on_every_engine(|rig| {
         let clients = rig.clients.clone();
         let server = rig.serve(closes_at_once());
-        rig.connect(server, Script::new().client_end(move |connector, _| {
-            let lost = |call: &&Call| matches!(call, Call::FactoryLost(_));
-            if clients.of(0).iter().filter(lost).count() < 3 {
-                connector.connect();
-                connector.connect(); // a second one does nothing
-            }
-        }));
+        rig.connect(
+            server,
+            Script::new().client_end(move |connector, _| {
+                let lost = |call: &&Call| matches!(call, Call::FactoryLost(_));
+                if clients.of(0).iter().filter(lost).count() < 3 {
+                    connector.connect();
+                    connector.connect(); // a second one does nothing
+                }
+            }),
+        );
         let lost = Call::FactoryLost(Kind::PeerClosed);
-        let thrice = |calls: &[(usize, Call)]| {
-            calls.iter().filter(|(_, call)| *call == lost).count() == 3
-        };
+        let thrice =
+            |calls: &[(usize, Call)]| calls.iter().filter(|(_, call)| *call == lost).count() == 3;
         rig.until_in(&rig.clients, "three ends", thrice);
         rig.call(server, |_| {});
         let why = Kind::PeerClosed;
-        let once =
-            [Call::Started, Call::Made, Call::Eof, Call::Lost(why), Call::FactoryLost(why)];
+        let once = [Call::Started, Call::Made, Call::Eof, Call::Lost(why), Call::FactoryLost(why)];
         assert_eq!(rig.clients.of(0), [once.clone(), once.clone(), once].concat());
     });
 }
@@ -187,19 +189,22 @@ fn a_client_may_connect_again_from_where_it_hears_of_the_end() {
 #[test]
 fn a_stop_ends_the_clients_in_order() {
     // One loop for both; a thread server's clients are its accepting thread's.
-    on(|kind| kind.is_one_loop(), |rig| {
-        let server = rig.serve(Script::new());
-        rig.connect(server, Script::new());
-        rig.until_client(Call::Made);
-        rig.remote(server).stop().unwrap();
-        let lost = |call: &Call| matches!(call, Call::FactoryLost(_));
-        let ended = |calls: &[(usize, Call)]| calls.iter().any(|(_, call)| lost(call));
-        rig.until_in(&rig.clients, "the end", ended);
-        let calls = rig.clients.of(0);
-        let lost = calls.iter().find(|call| lost(call)).cloned().unwrap();
-        assert!(
-            matches!(lost, Call::FactoryLost(Kind::Closed | Kind::PeerClosed)),
-            "a stop with time to spare is no cut: {calls:?}"
-        );
-    });
+    on(
+        |kind| kind.is_one_loop(),
+        |rig| {
+            let server = rig.serve(Script::new());
+            rig.connect(server, Script::new());
+            rig.until_client(Call::Made);
+            rig.remote(server).stop().unwrap();
+            let lost = |call: &Call| matches!(call, Call::FactoryLost(_));
+            let ended = |calls: &[(usize, Call)]| calls.iter().any(|(_, call)| lost(call));
+            rig.until_in(&rig.clients, "the end", ended);
+            let calls = rig.clients.of(0);
+            let lost = calls.iter().find(|call| lost(call)).cloned().unwrap();
+            assert!(
+                matches!(lost, Call::FactoryLost(Kind::Closed | Kind::PeerClosed)),
+                "a stop with time to spare is no cut: {calls:?}"
+            );
+        },
+    );
 }

@@ -237,6 +237,12 @@ fn the_reason_says_what_the_panic_said() {
         let script = Script::new().made(|_| panic!("so it is {}", 7));
         let server = rig.serve(script.lost(move |_, why| heard.put(why.to_string())));
         let _peer = rig.dial(server);
-        assert_eq!({ rig.until_lost(1); said.first() }, "panicked: so it is 7");
+        assert_eq!(
+            {
+                rig.until_lost(1);
+                said.first()
+            },
+            "panicked: so it is 7"
+        );
     });
 }

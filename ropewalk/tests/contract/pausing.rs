@@ -109,58 +109,67 @@ fn pause_and_resume_in_one_callback_change_nothing() {
 #[test]
 fn a_reset_while_paused_is_noticed_and_told_after_the_data() {
     // Only TCP and memory have a reset.
-    on(|kind| kind.has_reset(), |rig| {
-        let server = rig.serve(resume_when_broken(Script::new(), &rig.log));
-        let mut peer = rig.dial(server);
-        rig.until_call(Call::Made);
-        peer.send(b"12345678");
-        peer.reset();
-        rig.until_lost(1);
-        let (resumed, data) = (Call::Note(RESUMED.into()), Call::Data(b"12345678".into()));
-        let seen = [Call::Made, resumed, data, Call::Lost(Kind::Reset)];
-        assert_eq!(without_timers(rig.log.calls()), seen);
-    });
+    on(
+        |kind| kind.has_reset(),
+        |rig| {
+            let server = rig.serve(resume_when_broken(Script::new(), &rig.log));
+            let mut peer = rig.dial(server);
+            rig.until_call(Call::Made);
+            peer.send(b"12345678");
+            peer.reset();
+            rig.until_lost(1);
+            let (resumed, data) = (Call::Note(RESUMED.into()), Call::Data(b"12345678".into()));
+            let seen = [Call::Made, resumed, data, Call::Lost(Kind::Reset)];
+            assert_eq!(without_timers(rig.log.calls()), seen);
+        },
+    );
 }
 
 #[test]
 fn a_reset_while_paused_and_writing_is_told_as_one() {
     // Only TCP and memory have a reset.
-    on(|kind| kind.has_reset(), |rig| {
-        let much = rig.kind.too_much();
-        let script = resume_when_broken(Script::new(), &rig.log);
-        let server = rig.serve(script.made(move |transport| {
-            transport.pause_reading();
-            transport.write(&vec![7; much]);
-            transport.set_timer(Timer(1), Duration::from_millis(1));
-        }));
-        let peer = rig.dial(server);
-        rig.until_call(Call::Pause);
-        peer.reset();
-        rig.until_lost(1);
-        let resumed = Call::Note(RESUMED.into());
-        let seen = [Call::Made, Call::Pause, resumed, Call::Lost(Kind::Reset)];
-        assert_eq!(without_timers(rig.log.calls()), seen);
-    });
+    on(
+        |kind| kind.has_reset(),
+        |rig| {
+            let much = rig.kind.too_much();
+            let script = resume_when_broken(Script::new(), &rig.log);
+            let server = rig.serve(script.made(move |transport| {
+                transport.pause_reading();
+                transport.write(&vec![7; much]);
+                transport.set_timer(Timer(1), Duration::from_millis(1));
+            }));
+            let peer = rig.dial(server);
+            rig.until_call(Call::Pause);
+            peer.reset();
+            rig.until_lost(1);
+            let resumed = Call::Note(RESUMED.into());
+            let seen = [Call::Made, Call::Pause, resumed, Call::Lost(Kind::Reset)];
+            assert_eq!(without_timers(rig.log.calls()), seen);
+        },
+    );
 }
 
 #[test]
 fn a_reset_that_nobody_resumes_for_comes_after_a_minute() {
     // Virtual time.
-    on(|kind| kind.is_memory(), |rig| {
-        let (kept, left) = (Kept::new(), Kept::new());
-        let undelivered = left.clone();
-        let script = paused(&kept).lost(move |_, why| undelivered.put(why.undelivered()));
-        let server = rig.serve(script);
-        let mut peer = rig.dial(server);
-        rig.until_call(Call::Made);
-        peer.send(b"12345678");
-        peer.reset();
-        rig.until_lost(1);
-        assert_eq!(rig.log.calls(), [Call::Made, Call::Lost(Kind::Reset)]);
-        assert_eq!(left.first(), 8);
-        let minute = Duration::from_secs(60);
-        assert!((minute..minute + Duration::from_secs(1)).contains(&rig.now()));
-    });
+    on(
+        |kind| kind.is_memory(),
+        |rig| {
+            let (kept, left) = (Kept::new(), Kept::new());
+            let undelivered = left.clone();
+            let script = paused(&kept).lost(move |_, why| undelivered.put(why.undelivered()));
+            let server = rig.serve(script);
+            let mut peer = rig.dial(server);
+            rig.until_call(Call::Made);
+            peer.send(b"12345678");
+            peer.reset();
+            rig.until_lost(1);
+            assert_eq!(rig.log.calls(), [Call::Made, Call::Lost(Kind::Reset)]);
+            assert_eq!(left.first(), 8);
+            let minute = Duration::from_secs(60);
+            assert!((minute..minute + Duration::from_secs(1)).contains(&rig.now()));
+        },
+    );
 }
 
 #[test]

@@ -75,8 +75,8 @@ impl Protocol for Side {
         };
         transport.pause_reading();
         let (seen, refused) = (self.seen.clone(), me.clone());
-        let factory = client(move || Side::connected(me.clone(), seen.clone()))
-            .on_failed(move |_, _, _| {
+        let factory =
+            client(move || Side::connected(me.clone(), seen.clone())).on_failed(move |_, _, _| {
                 let _ = refused.abort(); // it may have gone by itself
             });
         self.connector = Some(transport.net().connect(target, Box::new(factory)));

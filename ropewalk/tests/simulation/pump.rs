@@ -51,9 +51,8 @@ pub struct Pump {
 
 /// The bytes of a direction from this place on.
 fn bytes(seed: u64, direction: u64, from: usize, count: usize) -> Vec<u8> {
-    let word = |index: usize| {
-        Random((seed << 40) ^ (direction << 39) ^ index as u64).next().to_le_bytes()
-    };
+    let word =
+        |index: usize| Random((seed << 40) ^ (direction << 39) ^ index as u64).next().to_le_bytes();
     let words = from / 8..(from + count).div_ceil(8);
     words.flat_map(word).skip(from % 8).take(count).collect()
 }
