@@ -114,10 +114,13 @@ impl Connection {
         if self.wire.has(DEAD | DONE) {
             return None;
         }
+        let rare = self.wire.rare();
+        if rare.wakes.last().is_some_and(|(at, _)| *at <= now) {
+            rare.wakes.pop(); // this one
+        }
         let first = self.next_wake()?;
         self.wire.set(ARM);
         let rare = self.wire.rare();
-        rare.woken_at = None;
         if first.0 > now {
             return None;
         }

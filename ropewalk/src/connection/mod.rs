@@ -147,6 +147,11 @@ impl Connection {
         self.wire.has(CONNECTING | BLOCKED)
     }
 
+    /// Whether it was asked to close.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.wire.has(CLOSING)
+    }
+
     /// Whether the end is decided.
     pub fn is_over(&self) -> bool {
         self.wire.has(DEAD | DONE)
@@ -530,11 +535,11 @@ impl Connection {
         self.wire.clear(ARM);
         let Some((at, sequence)) = self.next_wake() else { return Step::Idle };
         let rare = self.wire.rare();
-        // One entry a connection: an earlier one is looked at, found early, and armed anew.
-        if rare.woken_at.is_some_and(|woken| woken <= (at, sequence)) {
+        // An earlier entry will do: it is looked at, found early, and armed anew.
+        if rare.wakes.last().is_some_and(|first| *first <= (at, sequence)) {
             return Step::Idle;
         }
-        rare.woken_at = Some((at, sequence));
+        rare.wakes.push((at, sequence));
         Step::Arm(at, sequence)
     }
 

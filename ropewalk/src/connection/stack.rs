@@ -199,12 +199,18 @@ impl Connection {
         loop {
             let Some(stack) = &mut self.stack else { return true };
             let count = stack.layers.len();
-            if stack.finishing > 0 && stack.layers[count - stack.finishing].pending() > 0 {
-                return false;
+            let finishing = stack.finishing;
+            if finishing > 0 {
+                let mut pending = 0;
+                self.with_layer(count - finishing, context, |layer, _| pending = layer.pending());
+                if pending > 0 {
+                    return false;
+                }
             }
-            if stack.finishing == count {
+            if finishing == count {
                 return true;
             }
+            let Some(stack) = &mut self.stack else { return true };
             stack.finishing += 1;
             let level = count - stack.finishing;
             self.with_layer(level, context, |layer, below| layer.finish(below));

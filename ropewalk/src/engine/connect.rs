@@ -181,8 +181,16 @@ impl<D: Driver, F: ClientFactory + 'static> Attempt<D, F> {
             let Some(addr) = addr else { return self.fail_with_all() };
             self.current.replace(Some(addr.clone()));
             let mut layers = Layers::new();
-            let factory = self.factory.clone();
-            engine.guarded("a factory's stack", || factory.borrow_mut().stack(&mut layers));
+            let (factory, mut stacked) = (self.factory.clone(), false);
+            engine.guarded("a factory's stack", || {
+                factory.borrow_mut().stack(&mut layers);
+                stacked = true;
+            });
+            if !stacked {
+                // Never without its layers: one of them may be what encrypts.
+                let cause = "the factory's stack panicked";
+                return self.fail(Reason::new(Kind::Panicked).because(cause));
+            }
             let source = Client(me.clone());
             let opened = engine.insert(source, layers, &addr, true, |id| {
                 self.state.set(State::Connecting(id));

@@ -119,7 +119,8 @@ impl<D: Driver> Engine<D> {
             } else if !connection.is_built() {
                 connection.close();
             }
-            (connection.is_over(), connection.is_built())
+            // One that closes already is on its way, and hears no more.
+            (connection.is_over() || connection.is_closing(), connection.is_built())
         };
         if built && !over {
             self.callback(&entry, |seat, port| seat.stopping(port));

@@ -297,6 +297,8 @@ impl<D: Driver> Engine<D> {
     /// As [`Engine::turn`].
     pub fn step(self: &Rc<Self>) -> io::Result<()> {
         let _home = Home::enter(self.clone());
+        // After a stop, too: what is under way on a simulated wire still arrives.
+        self.finished.set(false);
         self.turn()
     }
 
@@ -457,7 +459,16 @@ impl<D: Driver> Engine<D> {
         factory: Rc<RefCell<F>>,
     ) -> io::Result<()> {
         let mut layers = Layers::new();
-        factory.borrow_mut().stack(&mut layers);
+        let mut stacked = false;
+        self.guarded("a factory's stack", || {
+            factory.borrow_mut().stack(&mut layers);
+            stacked = true;
+        });
+        if !stacked {
+            return Err(io::Error::other("the factory's stack panicked"));
+        }
+        // A thread's engine gets its connection before it runs; its handles are at home.
+        let _home = (!self.running.get()).then(|| Home::enter(self.clone()));
         let entry = self.insert(factory, layers, peer, false, |_| Ok(io))?;
         self.begin(&entry);
         Ok(())

@@ -203,8 +203,8 @@ pub(crate) struct Rare {
     pub(crate) idle: Option<Duration>,
     pub(crate) idle_since: Time,
     pub(crate) idle_sequence: u64,
-    /// What the engine's heap holds for this connection.
-    pub(crate) woken_at: Option<(Time, u64)>,
+    /// What the engine's heap holds for this connection, the earliest last.
+    pub(crate) wakes: Vec<(Time, u64)>,
     /// A bit for each level that paused reading.
     pub(crate) pauses: u32,
     /// A bit for each level with a handshake under way.

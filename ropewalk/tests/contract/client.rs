@@ -30,7 +30,11 @@ fn a_client_hears_its_whole_story_in_order() {
         let client = Script::new().made(|transport| {
             transport.write(b"hello");
         });
-        let client = client.data(|transport, _| transport.close());
+        let client = client.data(|transport, data| {
+            if data.ends_with(b"o") {
+                transport.close();
+            }
+        });
         let (data, closed) = (Call::Data(b"hello".into()), Kind::Closed);
         let seen = [Call::Started, Call::Made, data, Call::Lost(closed), Call::FactoryLost(closed)];
         assert_eq!(heard(rig, Script::echo(), client), seen);

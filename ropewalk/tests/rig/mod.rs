@@ -13,4 +13,4 @@ mod serve;
 pub use log::{Call, Kept, Log, WATCHDOG};
 pub use peer::Peer;
 pub use script::Script;
-pub use serve::{Kind, Rig, on, on_every_engine, on_with};
+pub use serve::{Kind, Rig, dial_socket, on, on_every_engine, on_with};

@@ -17,3 +17,4 @@ mod pump;
 mod script;
 mod scripts;
 mod serve;
+mod waiting;
