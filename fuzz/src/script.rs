@@ -12,6 +12,11 @@
 //! more buffered than the hard limit and one write; timers when due and not after a
 //! cancel; an end in order has left nothing behind.
 
+#[path = "actor.rs"]
+mod actor;
+#[path = "layer.rs"]
+mod layer;
+
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io;
@@ -20,12 +25,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actor::Actor;
+use layer::TestLayer;
 use ropewalk::addr::{Addr, Target};
 use ropewalk::clock::{Clock, Time, VirtualClock};
 use ropewalk::engine::{Driver, Engine, Entry, Reply, Sent, Wake};
 use ropewalk::limits::{HARD_LIMIT_TIMES_HIGH, LAYERS, Limits};
-use ropewalk::protocol::{Below, ConnectionId, Event, Factory, Kind, Layer, Layers, Net, Out, Up};
-use ropewalk::{Flow, Handle, Protocol, Reason, Timer, Transport};
+use ropewalk::protocol::{ConnectionId, Factory, Kind, Layers, Net, Out};
+use ropewalk::{Flow, Handle, Reason};
 
 /// Turns after the script's end until the connection must be over.
 const TURNS_MAX: usize = 5_000;
@@ -79,7 +86,7 @@ fn play(script: &[u8], telling: bool) -> Rc<World> {
     world.probe.borrow_mut().marks = (limits.water_low_bytes, limits.water_high_bytes);
     let engine = Engine::new(Scripted(world.clone()), limits, None);
     let build = Build(world.clone());
-    if world.word() % 4 == 0 {
+    if world.word() & 3 == 0 {
         world.kernel.borrow_mut().connecting = true;
         engine.connect_with(Target::Addr(Addr::Memory(1)), build);
     } else {
@@ -289,7 +296,7 @@ impl Driver for Scripted {
         let unsent = out.unsent().len();
         self.0.check(unsent == 0 || !kernel.fin_sent, "bytes after our end");
         // 0 is the commonest: all of it.
-        let count = if word % 4 == 0 { unsent } else { unsent.min(word / 4) };
+        let count = if word & 3 == 0 { unsent } else { unsent.min(word / 4) };
         let taken = kernel.taken;
         let whole = out.unsent()[..count].iter().enumerate();
         self.0.check(whole.clone().all(|(at, got)| *got == byte(taken + at)), "bytes as written");
@@ -538,270 +545,6 @@ impl World {
         if let Some(buffered) = buffered {
             let is_over = buffered > probe.marks.1;
             self.check(is_over == (flow == Flow::Full), "`Full` is: more than the high mark");
-        }
-    }
-}
-
-/// The protocol: in each callback it does what the script says.
-struct Actor(Rc<World>);
-
-impl Actor {
-    fn called(&self, what: &str, transport: &mut dyn Transport) {
-        let world = &self.0;
-        world.tell(|| what.to_owned());
-        {
-            let mut probe = world.probe.borrow_mut();
-            probe.depth += 1;
-            world.check(probe.depth == 1, "no call inside another");
-            world.check(probe.made, "made comes first");
-            world.check(!probe.lost || what == "lost", "nothing after lost");
-            let closing = probe.closing && what != "lost";
-            world.check(!closing, &format!("{what} after a close"));
-        }
-        for _ in 0..8 {
-            let op = world.word();
-            self.act(op % 16, transport);
-            if op < 128 {
-                break;
-            }
-        }
-        world.probe.borrow_mut().depth -= 1;
-    }
-
-    fn act(&self, op: usize, transport: &mut dyn Transport) {
-        let world = &self.0;
-        match op {
-            3..=5 => {
-                let data = world.payload(world.word());
-                let flow = transport.write(&data);
-                world.after_write(&data, flow, Some(transport.buffered()));
-            }
-            6 => {
-                transport.close();
-                world.probe.borrow_mut().closing = true;
-            }
-            7 => {
-                transport.shutdown_write();
-                world.probe.borrow_mut().shut = true;
-            }
-            8 => {
-                transport.pause_reading();
-                world.probe.borrow_mut().paused = true;
-            }
-            9 => {
-                transport.resume_reading();
-                world.probe.borrow_mut().paused = false;
-            }
-            10 => self.set_timer(transport),
-            11 => {
-                let which = world.word() % 4;
-                transport.cancel_timer(Timer(which as u16));
-                world.probe.borrow_mut().timers[which] = None;
-            }
-            12 => {
-                let (low, high) = (world.word() * 4, world.word() * 8);
-                transport.set_water_marks(low, high);
-                let mut probe = world.probe.borrow_mut();
-                probe.marks = (low.min(high), high);
-                probe.high_most = probe.high_most.max(high);
-            }
-            13 => {
-                transport.push_layer(Box::new(TestLayer::new(world.word())));
-                world.probe.borrow_mut().met.pushed = true;
-            }
-            14 => {
-                let millis = world.word() as u64 * 64;
-                transport.set_idle_timeout((millis > 0).then(|| Duration::from_millis(millis)));
-            }
-            15 if world.word() % 4 == 3 => {
-                transport.abort();
-                world.probe.borrow_mut().closing = true;
-            }
-            _ => return,
-        }
-        world.tell(|| format!("  did {op}"));
-    }
-
-    fn set_timer(&self, transport: &mut dyn Transport) {
-        let which = self.0.word() % 4;
-        let after = Duration::from_millis(self.0.word() as u64);
-        transport.set_timer(Timer(which as u16), after);
-        self.0.probe.borrow_mut().timers[which] = Some(transport.now() + after);
-    }
-}
-
-impl Protocol for Actor {
-    fn connection_made(&mut self, transport: &mut dyn Transport) {
-        {
-            let mut probe = self.0.probe.borrow_mut();
-            self.0.check(!std::mem::replace(&mut probe.made, true), "made once");
-            probe.met.made = true;
-            probe.handle = Some(transport.handle());
-        }
-        self.called("made", transport);
-    }
-
-    fn data_received(&mut self, transport: &mut dyn Transport, data: &[u8]) {
-        {
-            let mut probe = self.0.probe.borrow_mut();
-            self.0.check(!data.is_empty(), "no bytes is no call");
-            self.0.check(!probe.eof, "no data after the end of input");
-            self.0.check(!probe.paused, "no data while paused");
-            let from = probe.got;
-            let wrong = data.iter().enumerate().position(|(at, got)| *got != byte(from + at));
-            self.0.tell(|| format!("{} B from {from}, wrong at {wrong:?}: {data:?}", data.len()));
-            self.0.check(wrong.is_none(), "bytes as sent");
-            probe.got += data.len();
-        }
-        self.called("data", transport);
-    }
-
-    fn eof_received(&mut self, transport: &mut dyn Transport) {
-        {
-            let mut probe = self.0.probe.borrow_mut();
-            self.0.check(!std::mem::replace(&mut probe.eof, true), "one end of input");
-            self.0.check(!probe.paused, "no end of input while paused");
-            let all = probe.got == self.0.kernel.borrow().arrived;
-            self.0.check(all, "every byte before the end of input");
-            probe.met.eof = true;
-        }
-        self.called("eof", transport);
-    }
-
-    fn pause_writing(&mut self, transport: &mut dyn Transport) {
-        self.0.check(self.0.probe.borrow().owed, "a pause follows a `Full`");
-        self.0.probe.borrow_mut().met.paused = true;
-        self.called("pause_writing", transport);
-    }
-
-    fn resume_writing(&mut self, transport: &mut dyn Transport) {
-        {
-            let mut probe = self.0.probe.borrow_mut();
-            self.0.check(std::mem::take(&mut probe.owed), "a resume follows a `Full`");
-            self.0.check(transport.buffered() <= probe.marks.0, "a resume at the low mark");
-            probe.met.resumed = true;
-        }
-        self.called("resume_writing", transport);
-    }
-
-    fn timer_fired(&mut self, transport: &mut dyn Transport, timer: Timer) {
-        {
-            let mut probe = self.0.probe.borrow_mut();
-            let due = probe.timers.get_mut(usize::from(timer.0)).and_then(Option::take);
-            self.0.check(due.is_some(), "a timer that was set, and not cancelled");
-            let is_due = due.is_none_or(|due| due <= transport.now());
-            self.0.check(is_due, "not before its time");
-            probe.met.timers = true;
-        }
-        self.called("timer", transport);
-    }
-
-    fn event(&mut self, transport: &mut dyn Transport, _: Event) {
-        self.called("event", transport);
-    }
-
-    fn connection_lost(&mut self, transport: &mut dyn Transport, why: &Reason) {
-        {
-            let mut probe = self.0.probe.borrow_mut();
-            self.0.check(!std::mem::replace(&mut probe.lost, true), "lost once");
-            self.0.check(why.kind() != Kind::Panicked, &why.to_string());
-            let gone = probe.handle.as_ref().is_some_and(Handle::is_gone);
-            self.0.check(gone, "the handle is gone");
-            probe.clean_end = why.is_clean();
-            probe.met.lost = Some(why.kind());
-        }
-        self.0.tell(|| why.to_string());
-        self.0.check(transport.write(b"x") == Flow::Closed, "no write after the end");
-        self.called("lost", transport);
-    }
-}
-
-/// Passes every byte on, in a manner of its own.
-struct TestLayer {
-    manner: usize,
-    kept: Vec<u8>,
-    /// The last byte that came, which goes up with what follows it.
-    last: Option<u8>,
-    ready: bool,
-}
-
-const LATER: Timer = Timer(0);
-
-impl TestLayer {
-    fn new(manner: usize) -> TestLayer {
-        TestLayer { manner: manner % 7, kept: Vec::new(), last: None, ready: false }
-    }
-
-    fn let_go(&mut self, below: &mut Below<'_>) {
-        below.write(&std::mem::take(&mut self.kept));
-    }
-}
-
-impl Layer for TestLayer {
-    fn started(&mut self, below: &mut Below<'_>, up: &mut Up<'_>) {
-        if self.manner == 3 {
-            return below.begin_handshake(); // until the first bytes
-        }
-        self.ready = true;
-        up.made();
-    }
-
-    fn received<'d>(&mut self, below: &mut Below<'_>, data: &'d [u8], up: &mut Up<'d>) {
-        if !self.ready {
-            self.ready = true;
-            below.end_handshake();
-            up.made();
-        }
-        match self.manner {
-            1 => up.bytes().extend_from_slice(data),
-            4 => {
-                below.pause_reading();
-                below.set_timer(LATER, Duration::from_millis(5));
-                up.pass(data);
-            }
-            5 => {
-                let (first, rest) = data.split_at(data.len() / 2);
-                up.pass(first);
-                up.bytes().extend_from_slice(rest);
-            }
-            6 => {
-                let last = std::mem::replace(&mut self.last, data.last().copied());
-                up.bytes().extend(last);
-                up.bytes().extend_from_slice(&data[..data.len() - 1]);
-            }
-            _ => up.pass(data),
-        }
-    }
-
-    fn eof(&mut self, below: &mut Below<'_>, up: &mut Up<'_>) {
-        if self.ready {
-            up.bytes().extend(self.last.take());
-            up.eof();
-        } else {
-            below.fail(Reason::new(Kind::Truncated));
-        }
-    }
-
-    fn write(&mut self, below: &mut Below<'_>, data: &[u8]) {
-        if self.manner == 2 {
-            self.kept.extend_from_slice(data);
-            return below.set_timer(LATER, Duration::from_millis(10));
-        }
-        below.write(data);
-    }
-
-    fn finish(&mut self, below: &mut Below<'_>) {
-        self.let_go(below);
-    }
-
-    fn pending(&self) -> usize {
-        self.kept.len()
-    }
-
-    fn timer_fired(&mut self, below: &mut Below<'_>, _: Timer, _: &mut Up<'_>) {
-        match self.manner {
-            4 => below.resume_reading(),
-            _ => self.let_go(below),
         }
     }
 }

@@ -28,17 +28,17 @@ impl Connection {
         let wire = &self.wire;
         let in_handshake = wire.rare.as_ref().is_some_and(|rare| rare.handshakes != 0);
         let ends = |deadline, after| Some((Phase::Ends(deadline), after));
-        if wire.has(LINGERING) {
+        if wire.has(LINGERING) && cfg!(not(broken = "no_linger_deadline")) {
             ends(Deadline::Linger, limits.linger)
-        } else if wire.has(BROKEN) {
+        } else if wire.has(BROKEN) && cfg!(not(broken = "no_reset_deadline")) {
             Some((Phase::ResetHeld, limits.reset_held))
-        } else if wire.has(SHUT) && self.buffered() > 0 {
+        } else if wire.has(SHUT) && self.buffered() > 0 && cfg!(not(broken = "no_flush_deadline")) {
             ends(Deadline::Flush, limits.flush)
         } else if in_handshake {
             ends(Deadline::Handshake, limits.handshake)
-        } else if !wire.has(BUILT) {
+        } else if !wire.has(BUILT) && cfg!(not(broken = "no_start_deadline")) {
             ends(Deadline::Start, limits.start)
-        } else if wire.has(BLOCKED) && !wire.is_empty() {
+        } else if wire.has(BLOCKED) && !wire.is_empty() && cfg!(not(broken = "no_write_stall")) {
             ends(Deadline::WriteStall, limits.write_stall)
         } else {
             None
@@ -69,7 +69,7 @@ impl Connection {
     /// Bytes moved: a stall begins anew, and so does idleness. No timer is touched; the
     /// instant is looked at when the old one comes.
     pub(super) fn moved(&mut self, outward: bool, context: &Context) {
-        let idle = self.wire.has(IDLE);
+        let idle = self.wire.has(IDLE) && (!outward || cfg!(not(broken = "idle_one_way")));
         let Some(rare) = &mut self.wire.rare else { return };
         if idle {
             rare.idle_since = context.now();
@@ -147,5 +147,45 @@ impl Connection {
             _ => self.wire.fail(Reason::new(Kind::Deadline(Deadline::Idle))),
         }
         Some(Due::Deadline)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::addr::Addr;
+    use crate::clock::{Clock, VirtualClock};
+    use crate::connection::Step;
+    use crate::limits::Limits;
+    use crate::protocol::Layers;
+
+    /// What the engine does with a connection's wishes.
+    fn settle(connection: &mut Connection, context: &Context, heap: &mut Vec<(Time, u64)>) {
+        loop {
+            match connection.next(context) {
+                Step::Idle => return,
+                Step::Arm(at, sequence) => heap.push((at, sequence)),
+                _ => {}
+            }
+        }
+    }
+
+    #[test]
+    fn a_long_wait_with_many_short_ones_is_one_entry_in_the_engines_heap() {
+        let clock = VirtualClock::new();
+        let context = Context::new(Box::new(clock.clone()), Limits::default());
+        let mut connection = Connection::new(&Addr::Unix(None), Layers::new(), false);
+        connection.wire.set(BUILT);
+        connection.set_idle_timeout(Some(Duration::from_secs(3600)), &context);
+        let mut heap = Vec::new();
+        for _ in 0..1000 {
+            connection.set_timer(Timer(1), Duration::from_millis(1), &context);
+            settle(&mut connection, &context, &mut heap);
+            heap.sort();
+            assert!(heap.len() <= 2, "{} entries", heap.len());
+            clock.advance_to(heap.remove(0).0);
+            context.forget_now();
+            assert_eq!(connection.due(clock.now()), Some(Due::Timer(super::super::TOP, Timer(1))));
+        }
     }
 }

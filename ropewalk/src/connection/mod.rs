@@ -212,6 +212,9 @@ impl Connection {
     pub fn on_eof(&mut self) -> bool {
         let first = !self.wire.has(EOF_SEEN);
         self.wire.set(EOF_SEEN);
+        if cfg!(broken = "eof_drops_output") {
+            self.wire.out = None;
+        }
         // After a reset the end of input is only how the kernel says "that was all".
         first && !self.wire.has(BROKEN)
     }
@@ -255,7 +258,7 @@ impl Connection {
         if self.wire.has(BROKEN | DEAD | DONE) {
             return;
         }
-        if self.wire.has(CONNECTING | CLOSING) {
+        if self.wire.has(CONNECTING | CLOSING) || cfg!(broken = "reset_drops_input") {
             return self.wire.fail(why);
         }
         let unsent = self.buffered() as u64;
@@ -286,7 +289,8 @@ impl Connection {
 
     /// The answer to [`Step::CheckUnread`].
     pub fn on_unread(&mut self, unread: bool) {
-        self.wire.set(if unread { LINGERING } else { DONE });
+        let linger = unread && cfg!(not(broken = "close_resets_unread"));
+        self.wire.set(if linger { LINGERING } else { DONE });
     }
 
     // The user speaks.
@@ -304,7 +308,7 @@ impl Connection {
     }
 
     fn write_any(&mut self, data: &[u8], context: &Context) -> Flow {
-        if self.wire.has(SHUT | BROKEN | DEAD) {
+        if self.wire.has(SHUT | BROKEN | DEAD) && cfg!(not(broken = "write_after_close")) {
             return Flow::Closed;
         }
         let (_, high) = self.wire.marks(context);
@@ -393,7 +397,8 @@ impl Connection {
         self.conclude(context);
         if self.wire.has(DEAD | DONE) {
             self.wire.set(LOST);
-            return Step::Lost(self.final_reason(), self.wire.has(DEAD));
+            let reset = self.wire.has(DEAD) && cfg!(not(broken = "abort_looks_whole"));
+            return Step::Lost(self.final_reason(), reset);
         }
         if self.wire.has(CONNECTING) {
             return self.arm();
@@ -447,7 +452,8 @@ impl Connection {
             if wire.has(LINGERING) && discarded >= limits::LINGER_BYTES {
                 wire.set(DONE);
             }
-        } else if wire.has(FIN_SENT) && wire.has(EOF_TOLD) {
+        } else if wire.has(FIN_SENT) && wire.has(EOF_TOLD) && cfg!(not(broken = "half_close_hangs"))
+        {
             wire.set(DONE);
         }
     }
@@ -482,7 +488,9 @@ impl Connection {
             self.wire.set(WRITE_PAUSED);
             return Step::PauseWriting;
         }
-        if self.wire.has(OWED | WRITE_PAUSED) && self.buffered() <= low {
+        let owed =
+            if cfg!(broken = "resume_not_owed") { WRITE_PAUSED } else { OWED | WRITE_PAUSED };
+        if self.wire.has(owed) && self.buffered() <= low {
             self.wire.clear(OWED | WRITE_PAUSED);
             return Step::ResumeWriting;
         }

@@ -89,7 +89,7 @@ impl Connection {
         let is_top = level >= layers;
         match &input {
             Input::Data(data) => {
-                if self.wire.has(CLOSING) {
+                if self.wire.has(CLOSING) && cfg!(not(broken = "data_after_close")) {
                     self.discard(data.len());
                     return Passage::Stopped;
                 }
@@ -102,7 +102,7 @@ impl Connection {
                 if self.wire.has(CLOSING) {
                     return Passage::Stopped;
                 }
-                if self.must_wait(level) {
+                if self.must_wait(level) && cfg!(not(broken = "eof_before_data")) {
                     self.hold(level, |held| held.push(level, Item::Eof));
                     return Passage::Stopped;
                 }
@@ -111,7 +111,7 @@ impl Connection {
                 }
             }
             Input::Made if is_top => {
-                if self.wire.has(BUILT | CLOSING) {
+                if self.wire.has(BUILT | CLOSING) && cfg!(not(broken = "made_twice")) {
                     return Passage::Stopped; // a layer pushed later is ready: no second made
                 }
                 self.wire.set(BUILT);

@@ -67,6 +67,8 @@ struct End {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Owner {
     Nobody,
+    /// On its way to a listener, or accepted and not started.
+    Listener,
     Connection(ConnectionId),
     Outside,
 }
@@ -141,6 +143,7 @@ impl Simulated {
         };
         let end = state.link();
         state.ends[end].owner = Owner::Outside;
+        state.ends[end ^ 1].owner = Owner::Listener;
         state.schedule(self.0.clock.now(), What::Accept(listener, end ^ 1));
         Ok(end)
     }
@@ -457,6 +460,7 @@ impl Driver for Simulated {
         state.ends[end].owner = Owner::Connection(id);
         let listener = state.listeners.get(memory).copied();
         if let Some(listener) = listener {
+            state.ends[end ^ 1].owner = Owner::Listener;
             let at = state.arrival(end ^ 1, now);
             state.schedule(at, What::Accept(listener, end ^ 1));
         }
@@ -542,13 +546,6 @@ impl SimulatedIo {
 
 impl Drop for SimulatedIo {
     fn drop(&mut self) {
-        // As a descriptor's: an accepted end that nobody started counts as owned.
-        let mut state = self.world.state.borrow_mut();
-        if !state.ends[self.end].fin_sent && state.ends[self.end].owner == Owner::Nobody {
-            let now = self.world.clock.now();
-            state.fin(self.end, now);
-        }
-        drop(state);
         self.release(false);
     }
 }

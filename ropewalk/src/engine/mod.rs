@@ -167,7 +167,8 @@ impl<D: Driver> Engine<D> {
     pub fn entry(&self, id: ConnectionId) -> Option<Rc<Entry<D>>> {
         let slots = self.slots.borrow();
         let entry = slots.get(id.slot)?;
-        (entry.head.id == id).then(|| entry.clone())
+        let is_it = entry.head.id == id || cfg!(broken = "slot_confused");
+        is_it.then(|| entry.clone())
     }
 
     /// The connection in this slot, if its generation is this: what a driver's token says.

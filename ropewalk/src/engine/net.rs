@@ -85,7 +85,9 @@ impl<D: Driver> Here for Engine<D> {
         };
         let flow = connection.write(data, &self.context);
         drop(connection);
-        self.touch(id);
+        if cfg!(not(broken = "foreign_write_lost")) {
+            self.touch(id);
+        }
         Ok(flow)
     }
 
@@ -96,6 +98,10 @@ impl<D: Driver> Here for Engine<D> {
     ) -> std::result::Result<(), HandleError> {
         let id = mailbox.id();
         let entry = self.entry(id).ok_or(HandleError::Gone)?;
+        if let (true, Some(engine)) = (cfg!(broken = "nested"), self.this.upgrade()) {
+            engine.act(id, request);
+            return Ok(());
+        }
         let waits = matches!(request, Request::Event(_) | Request::Call(_));
         match entry.head.connection.try_borrow_mut() {
             Ok(mut connection) if !waits => {

@@ -159,7 +159,7 @@ impl<D: Driver> Engine<D> {
         let called = catch_unwind(AssertUnwindSafe(|| {
             call(&mut *entry.seat.borrow_mut(), &mut port);
         }));
-        if let Err(payload) = called {
+        if let (Err(payload), true) = (called, cfg!(not(broken = "panic_keeps_open"))) {
             entry.head.connection.borrow_mut().fail(Reason::panicked(&*payload));
         }
     }
@@ -254,10 +254,11 @@ impl<D: Driver> Engine<D> {
         let head = &entry.head;
         let (built, connecting) = {
             let connection = head.connection.borrow();
-            connection.existing_mailbox().inspect(|mailbox| mailbox.mark_gone());
+            let lives_on = cfg!(broken = "handle_outlives");
+            connection.existing_mailbox().filter(|_| !lives_on).inspect(|gone| gone.mark_gone());
             (connection.is_built(), connection.is_connecting())
         };
-        if built {
+        if built && cfg!(not(broken = "lost_skipped")) {
             let mut port = Port { engine: self, head };
             self.guarded("connection_lost", || {
                 entry.seat.borrow_mut().connection_lost(&mut port, why);
@@ -272,6 +273,9 @@ impl<D: Driver> Engine<D> {
         if let Some(observer) = &self.observer {
             let (received, sent) = head.connection.borrow().totals();
             observer.ended(head.id, why, Totals { received, sent });
+        }
+        if cfg!(broken = "factory_not_told") {
+            return;
         }
         self.guarded("a factory", || {
             entry.seat.borrow_mut().ended(&**self, why, connecting);

@@ -39,6 +39,7 @@ const SWEEP_FROM: usize = 64;
 
 impl Timers {
     pub(crate) fn wake_connection(&mut self, at: Time, sequence: u64, id: ConnectionId) {
+        let sequence = if cfg!(broken = "timer_order") { 0 } else { sequence };
         self.heap.push(Reverse((at, sequence, Wakeup::Connection(id))));
     }
 

@@ -299,10 +299,13 @@ impl Wire {
 
     /// Ends the connection with a reset. The first cause wins.
     pub fn fail(&mut self, why: Reason) {
-        if self.has(DEAD) {
+        if self.has(DEAD) && cfg!(not(broken = "last_cause_wins")) {
             return;
         }
         self.set(DEAD);
+        if cfg!(broken = "last_cause_wins") {
+            self.rare().reason = None;
+        }
         // A cause kept by `close_because` or a reset came first.
         self.rare().reason.get_or_insert(why);
     }
@@ -340,8 +343,10 @@ impl Wire {
     }
 
     pub(crate) fn pause(&mut self, level: usize) {
-        self.rare().pauses |= 1 << level;
-        self.set(PAUSED);
+        if cfg!(not(broken = "pause_ignored")) {
+            self.rare().pauses |= 1 << level;
+            self.set(PAUSED);
+        }
     }
 
     pub(crate) fn resume(&mut self, level: usize) {

@@ -145,8 +145,7 @@ fn a_refused_connection_is_a_failed_attempt() {
             let factory = factory.on_end(move |_, _, why| end.put(("end", why.kind())));
             net.connect(Target::Addr(to), Box::new(factory));
         });
-        rig.until_some(|| ended.all().len() >= 2);
-        let heard = ended.all();
+        let heard = rig.until_kept(&ended, 2);
         assert_eq!(heard[0].0, "failed");
         assert_eq!(heard[1].0, "end");
         // No file is the system's own error; no listener is a refusal.

@@ -82,6 +82,7 @@ fn a_callback_writes_to_another_connection_and_closes_it() {
         }));
         let mut first = rig.dial(server);
         rig.until_call(Call::Made);
+        kept.first(); // before the second one's
         let mut second = rig.dial(server);
         second.send(b"x");
         assert_eq!(first.read_to_end().unwrap(), b"from the other");
@@ -110,6 +111,7 @@ fn an_event_for_another_connection_does_not_nest() {
         }));
         let _first = rig.dial(server);
         rig.until_call(Call::Made);
+        kept.first(); // before the second one's
         let mut second = rig.dial(server);
         second.send(b"x");
         rig.until_call(Call::Note("called".into()));
@@ -153,27 +155,30 @@ fn a_handle_of_a_connection_that_is_over_is_gone() {
 fn a_handle_never_reaches_a_later_connection() {
     // A request that is under way while its connection ends and another takes its place:
     // only in memory is it known what the engine does between two of our steps.
-    on(|kind| kind.is_memory(), |rig| {
-        let kept = Kept::new();
-        let server = rig.serve(keeps(&kept));
-        let _first = rig.dial(server);
-        rig.until_call(Call::Made);
-        let mut second = rig.dial(server);
-        let (handle, remote) = (kept.first(), rig.remote(server));
-        let abort = handle.clone();
-        remote.call(move |_| abort.abort().unwrap()).unwrap();
-        // A turn takes so many letters: the next one is for a later turn.
-        for _ in 1..ropewalk::limits::TURN_MAIL {
-            remote.call(|_| {}).unwrap();
-        }
-        handle.write(b"stray").unwrap();
-        rig.until("the second", |calls| calls.contains(&(1, Call::Made)));
-        let [first, second_handle] = &kept.all()[..] else { panic!("two") };
-        assert_ne!(first.id(), second_handle.id());
-        assert_eq!(first.id().slot, second_handle.id().slot, "or this shows nothing");
-        second.send(b"echo");
-        assert_eq!(second.read_exact(4).unwrap(), b"echo");
-    });
+    on(
+        |kind| kind.is_memory(),
+        |rig| {
+            let kept = Kept::new();
+            let server = rig.serve(keeps(&kept));
+            let _first = rig.dial(server);
+            rig.until_call(Call::Made);
+            let mut second = rig.dial(server);
+            let (handle, remote) = (kept.first(), rig.remote(server));
+            let abort = handle.clone();
+            remote.call(move |_| abort.abort().unwrap()).unwrap();
+            // A turn takes so many letters: the next one is for a later turn.
+            for _ in 1..ropewalk::limits::TURN_MAIL {
+                remote.call(|_| {}).unwrap();
+            }
+            handle.write(b"stray").unwrap();
+            rig.until("the second", |calls| calls.contains(&(1, Call::Made)));
+            let [first, second_handle] = &kept.all()[..] else { panic!("two") };
+            assert_ne!(first.id(), second_handle.id());
+            assert_eq!(first.id().slot, second_handle.id().slot, "or this shows nothing");
+            second.send(b"echo");
+            assert_eq!(second.read_exact(4).unwrap(), b"echo");
+        },
+    );
 }
 
 #[test]
@@ -209,7 +214,11 @@ fn a_handles_pause_and_shutdown_are_the_transports() {
         let handle = kept.first();
         handle.pause_reading().unwrap();
         // By mail, so what follows by mail comes after it; the bytes may come at any time.
-        handle.call(|transport: &mut dyn Transport| { transport.write(b"paused"); }).unwrap();
+        handle
+            .call(|transport: &mut dyn Transport| {
+                transport.write(b"paused");
+            })
+            .unwrap();
         assert_eq!(peer.read_exact(6).unwrap(), b"paused");
         peer.send(b"x");
         handle.call(move |_| log.note(0, "resuming")).unwrap();

@@ -147,8 +147,16 @@ impl Layer for Panics {
 #[test]
 fn a_layer_that_panics_ends_its_own_connection_only() {
     use std::sync::atomic::{AtomicBool, Ordering};
-    let places =
-        [In::Started, In::Received, In::Eof, In::Write, In::Finish, In::Pending, In::Timer, In::Lost];
+    let places = [
+        In::Started,
+        In::Received,
+        In::Eof,
+        In::Write,
+        In::Finish,
+        In::Pending,
+        In::Timer,
+        In::Lost,
+    ];
     for place in places {
         on_every_engine(|rig| {
             let first = AtomicBool::new(true);

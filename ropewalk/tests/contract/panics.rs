@@ -95,6 +95,7 @@ fn a_panic_in_pause_or_resume_is_told_as_one() {
 
         let resuming = rig.serve(Script::new().made(write).resume(|_| panic!("in resume")));
         let mut peer = rig.dial(resuming);
+        rig.until("the second pause", |calls| calls.contains(&(1, Call::Pause)));
         peer.read_until_over();
         rig.until_lost(2);
         assert_eq!(rig.log.of(1), [Call::Made, Call::Pause, Call::Resume, PANICKED]);

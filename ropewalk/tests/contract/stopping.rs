@@ -84,17 +84,17 @@ fn what_had_arrived_when_the_stop_came_is_answered() {
         rig.until_call(Call::Made);
         let (held, hold) = mpsc::channel();
         let (release, released) = mpsc::channel::<()>();
-        let wait = move |_: &dyn ropewalk::Net| {
+        let wait = move |net: &dyn ropewalk::Net| {
             held.send(()).unwrap();
             released.recv_timeout(WATCHDOG).unwrap();
+            net.stop();
         };
         rig.remote(server).call(wait).unwrap();
         hold.recv_timeout(WATCHDOG).unwrap();
-        // The loop stands still; its next turn reads the letter before any socket.
+        // The loop stands still, and then stops before it looks at any socket.
         peer.send(b"in time");
         let mut queued = rig.dial(server);
         queued.send(b"me too");
-        rig.remote(server).stop().unwrap();
         release.send(()).unwrap();
         assert_eq!(peer.read_to_end().unwrap(), b"in time");
         assert_eq!(queued.read_to_end().unwrap(), b"me too");
@@ -108,25 +108,28 @@ fn what_had_arrived_when_the_stop_came_is_answered() {
 #[test]
 fn the_grace_cuts_who_stays_and_counts_it() {
     // The report is a real engine's; in memory there is nobody to run to the end.
-    on(|kind| !kind.is_memory(), |rig| {
-        // The first stays, the second goes.
-        let first = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
-        let server = rig.serve(Script::echo().stopping(move |transport| {
-            if !first.swap(false, std::sync::atomic::Ordering::Relaxed) {
-                transport.close();
-            }
-        }));
-        let peers = [rig.dial(server), rig.dial(server)];
-        rig.until("both", |calls| calls.len() == 2);
-        let report = rig.stop(server, Duration::from_millis(300));
-        assert_eq!((report.open, report.ended, report.cut), (2, 1, 1), "{report:?}");
-        drop(peers);
-        let calls: Vec<Call> = rig.log.all().into_iter().map(|(_, call)| call).collect();
-        let count = |call: Call| calls.iter().filter(|seen| **seen == call).count();
-        assert_eq!(count(Call::Stopping), 2);
-        assert_eq!(count(Call::Lost(Kind::Stopped)), 1);
-        assert_eq!(count(Call::Lost(Kind::Closed)), 1);
-    });
+    on(
+        |kind| !kind.is_memory(),
+        |rig| {
+            // The first stays, the second goes.
+            let first = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
+            let server = rig.serve(Script::echo().stopping(move |transport| {
+                if !first.swap(false, std::sync::atomic::Ordering::Relaxed) {
+                    transport.close();
+                }
+            }));
+            let peers = [rig.dial(server), rig.dial(server)];
+            rig.until("both", |calls| calls.len() == 2);
+            let report = rig.stop(server, Duration::from_millis(300));
+            assert_eq!((report.open, report.ended, report.cut), (2, 1, 1), "{report:?}");
+            drop(peers);
+            let calls: Vec<Call> = rig.log.all().into_iter().map(|(_, call)| call).collect();
+            let count = |call: Call| calls.iter().filter(|seen| **seen == call).count();
+            assert_eq!(count(Call::Stopping), 2);
+            assert_eq!(count(Call::Lost(Kind::Stopped)), 1);
+            assert_eq!(count(Call::Lost(Kind::Closed)), 1);
+        },
+    );
 }
 
 #[test]
@@ -163,7 +166,12 @@ fn a_stop_asked_for_twice_is_one() {
         let mut peer = rig.dial(server);
         rig.until_call(Call::Made);
         let remote = rig.remote(server);
-        remote.call(|net| { net.stop(); net.stop() }).unwrap();
+        remote
+            .call(|net| {
+                net.stop();
+                net.stop()
+            })
+            .unwrap();
         assert_eq!(peer.read_to_end().unwrap(), b"");
         drop(peer);
         rig.until_lost(1);

@@ -19,40 +19,43 @@ fn note(what: &str) -> Call {
 #[test]
 fn timers_of_all_connections_and_calls_fire_in_one_order() {
     // Across connections there is an order only where one loop has them all.
-    on(|kind| kind.is_one_loop(), |rig| {
-        let (kept, log) = (Kept::new(), rig.log.clone());
-        let handle = kept.clone();
-        let server = rig.serve(Script::new().made(move |t| handle.put(t.handle())));
-        let peers = [rig.dial(server), rig.dial(server)];
-        rig.until("both", |calls| calls.len() == 2);
-        // All in one turn, and so all at one instant.
-        rig.call(server, move |net| {
-            let [first, second] = &kept.all()[..] else { panic!("two") };
-            let set = move |t: &mut dyn Transport, timer, millis, what: &'static str| {
-                let log = log.clone();
-                let after = MS * millis;
-                t.net().call_later(after, Box::new(move |_| log.note(7, what)));
-                t.set_timer(Timer(timer), after);
-            };
-            let again = set.clone();
-            let last = set.clone();
-            first.call(move |t| set(t, 1, 10, "a")).unwrap();
-            second.call(move |t| again(t, 2, 10, "b")).unwrap();
-            first
-                .call(move |t| {
-                    last(t, 3, 10, "c");
-                    last(t, 4, 5, "earlier");
-                })
-                .unwrap();
-            net.call_later(MS * 20, Box::new(|_| {}));
-        });
-        rig.until_call(Call::Timer(3));
-        let all: Vec<Call> = rig.log.all().into_iter().skip(2).map(|(_, call)| call).collect();
-        let early = [note("earlier"), Call::Timer(4)];
-        let then = [note("a"), Call::Timer(1), note("b"), Call::Timer(2), note("c")];
-        assert_eq!(all, [&early[..], &then, &[Call::Timer(3)]].concat());
-        drop(peers);
-    });
+    on(
+        |kind| kind.is_one_loop(),
+        |rig| {
+            let (kept, log) = (Kept::new(), rig.log.clone());
+            let handle = kept.clone();
+            let server = rig.serve(Script::new().made(move |t| handle.put(t.handle())));
+            let peers = [rig.dial(server), rig.dial(server)];
+            rig.until("both", |calls| calls.len() == 2);
+            // All in one turn, and so all at one instant.
+            rig.call(server, move |net| {
+                let [first, second] = &kept.all()[..] else { panic!("two") };
+                let set = move |t: &mut dyn Transport, timer, millis, what: &'static str| {
+                    let log = log.clone();
+                    let after = MS * millis;
+                    t.net().call_later(after, Box::new(move |_| log.note(7, what)));
+                    t.set_timer(Timer(timer), after);
+                };
+                let again = set.clone();
+                let last = set.clone();
+                first.call(move |t| set(t, 1, 10, "a")).unwrap();
+                second.call(move |t| again(t, 2, 10, "b")).unwrap();
+                first
+                    .call(move |t| {
+                        last(t, 3, 10, "c");
+                        last(t, 4, 5, "earlier");
+                    })
+                    .unwrap();
+                net.call_later(MS * 20, Box::new(|_| {}));
+            });
+            rig.until_call(Call::Timer(3));
+            let all: Vec<Call> = rig.log.all().into_iter().skip(2).map(|(_, call)| call).collect();
+            let early = [note("earlier"), Call::Timer(4)];
+            let then = [note("a"), Call::Timer(1), note("b"), Call::Timer(2), note("c")];
+            assert_eq!(all, [&early[..], &then, &[Call::Timer(3)]].concat());
+            drop(peers);
+        },
+    );
 }
 
 #[test]
@@ -159,10 +162,13 @@ fn calls_set_for_later_can_be_cancelled_and_moved() {
             // One that is due in the same batch as the call that cancels it.
             let second = Rc::new(RefCell::new(None::<ropewalk::TimerHandle>));
             let (cancels, said) = (second.clone(), say("first"));
-            net.call_later(MS, Box::new(move |net| {
-                said(net);
-                assert!(cancels.borrow_mut().take().unwrap().cancel());
-            }));
+            net.call_later(
+                MS,
+                Box::new(move |net| {
+                    said(net);
+                    assert!(cancels.borrow_mut().take().unwrap().cancel());
+                }),
+            );
             second.replace(Some(net.call_later(MS, say("second"))));
             assert!(net.call_later(MS, say("moved")).reset(MS * 3));
             net.call_later(MS * 2, say("third"));

@@ -6,6 +6,7 @@
 
 #![cfg(target_os = "linux")] // descriptors and memory are counted in /proc
 #![allow(unreachable_pub, dead_code, reason = "the server is another test binary's too")]
+#![allow(clippy::unwrap_used, reason = "a test's way to fail")]
 #![allow(clippy::print_stdout, reason = "the numbers are what these tests are for")]
 
 #[path = "../simulation/serve.rs"]

@@ -12,6 +12,7 @@ use super::log::{Call, Log};
 
 type Do = Arc<dyn Fn(&mut dyn Transport) + Send + Sync>;
 type DoData = Arc<dyn Fn(&mut dyn Transport, &[u8]) + Send + Sync>;
+type DoEnd = Arc<dyn Fn(&Connector, &dyn Net) + Send + Sync>;
 type DoLost = Arc<dyn Fn(&mut dyn Transport, &Reason) + Send + Sync>;
 
 /// What a connection is to do in each callback, and its factory. Without a closure: the
@@ -32,7 +33,7 @@ pub struct Script {
     stack: Option<Arc<dyn Fn(&mut Layers) + Send + Sync>>,
     failed: Option<Arc<dyn Fn() + Send + Sync>>,
     started: Option<Arc<dyn Fn(&Connector) + Send + Sync>>,
-    client_end: Option<Arc<dyn Fn(&Connector, &dyn Net) + Send + Sync>>,
+    client_end: Option<DoEnd>,
 }
 
 macro_rules! setter {

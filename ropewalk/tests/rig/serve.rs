@@ -14,7 +14,7 @@ use ropewalk::server::ThreadServer;
 use ropewalk::testing::Network;
 use ropewalk::{Reactor, Remote, Report};
 
-use super::log::{Call, Log, WATCHDOG};
+use super::log::{Call, Kept, Log, WATCHDOG};
 use super::peer::{Peer, Real};
 use super::script::{Script, ScriptedClient, ScriptedFactory};
 
@@ -252,19 +252,13 @@ impl Rig {
         assert!(seen, "never came: {what}");
     }
 
-    /// Waits for something that is in no log.
+    /// Waits for so many things that are in no log.
     #[track_caller]
-    pub fn until_some(&self, done: impl Fn() -> bool) {
-        match &self.network {
-            Some(network) => assert!(network.run_until(&done), "never came"),
-            None => {
-                let end = std::time::Instant::now() + WATCHDOG;
-                while !done() {
-                    assert!(std::time::Instant::now() < end, "never came");
-                    std::thread::yield_now();
-                }
-            }
+    pub fn until_kept<T: Clone>(&self, kept: &Kept<T>, count: usize) -> Vec<T> {
+        if let Some(network) = &self.network {
+            assert!(network.run_until(|| kept.all().len() >= count), "never came");
         }
+        kept.at_least(count)
     }
 
     /// Runs this on the server's engine, and waits until it has run.

@@ -5,6 +5,7 @@
 //! again.
 
 #![allow(unreachable_pub, dead_code, reason = "the server is another test binary's too")]
+#![allow(clippy::unwrap_used, reason = "a test's way to fail")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a failing seed says its name")]
 
 mod campaign;

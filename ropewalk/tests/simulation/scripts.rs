@@ -6,6 +6,8 @@ use ropewalk::protocol::Kind;
 use crate::campaign::{self, Random};
 use crate::script::{self, Met};
 
+type IsMet = fn(&Met) -> bool;
+
 fn random_script(seed: u64) -> Vec<u8> {
     let mut random = Random(seed ^ 0x5c71);
     let length = random.below_power(9);
@@ -21,7 +23,7 @@ fn whatever_happens_in_whatever_order_the_contract_holds() {
     if !all {
         return;
     }
-    let rare: [(&str, fn(&Met) -> bool); 8] = [
+    let rare: [(&str, IsMet); 8] = [
         ("never made", |met| !met.made),
         ("a pause", |met| met.paused),
         ("a resume", |met| met.resumed),
