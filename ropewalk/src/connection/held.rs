@@ -20,6 +20,8 @@ pub(crate) enum Item {
 pub(crate) struct Held {
     items: VecDeque<(usize, Item)>,
     bytes: usize,
+    /// The level of the item that was popped and is being delivered.
+    popped: Option<usize>,
 }
 
 impl Held {
@@ -57,8 +59,15 @@ impl Held {
         }
     }
 
+    /// Whether what comes to this level is the popped item: it has waited already, and
+    /// must not queue behind its successors. Asked once.
+    pub(crate) fn has_waited(&mut self, level: usize) -> bool {
+        self.popped.take() == Some(level)
+    }
+
     /// The next item that need not wait: the highest level first, as what is nearer to
-    /// the protocol came earlier; within a level in the order of arrival.
+    /// the protocol came earlier; within a level in the order of arrival. Events wait
+    /// for no pause.
     pub(crate) fn pop(&mut self, may_pass: impl Fn(usize) -> bool) -> Option<(usize, Item)> {
         let mut best: Option<(usize, usize)> = None;
         for (index, (level, _)) in self.items.iter().enumerate() {
@@ -67,10 +76,12 @@ impl Held {
             }
         }
         let (index, level) = best?;
-        if !may_pass(level) {
+        let is_event = matches!(self.items.get(index), Some((_, Item::Event(_))));
+        if !is_event && !may_pass(level) {
             return None;
         }
         let (level, item) = self.items.remove(index)?;
+        self.popped = Some(level);
         if let Item::Data(data) = &item {
             self.bytes -= data.len();
         }

@@ -501,7 +501,7 @@ impl Connection {
         if self.wire.has(HELD) && !self.wire.has(CLOSING) {
             if let Some(stack) = &mut self.stack {
                 let wire = &self.wire;
-                let item = stack.held.pop(|level| level == TOP || !wire.is_paused_for(level));
+                let item = stack.held.pop(|level| !wire.is_paused_for(level));
                 if stack.held.is_empty() {
                     self.wire.clear(HELD);
                 }

@@ -85,7 +85,10 @@ impl Connection {
         if self.wire.has(DEAD) {
             return Passage::Stopped;
         }
-        let layers = self.stack.as_ref().map_or(0, |stack| stack.layers.len());
+        let (layers, waited) = match &mut self.stack {
+            Some(stack) => (stack.layers.len(), stack.held.has_waited(level)),
+            None => (0, false),
+        };
         let is_top = level >= layers;
         match &input {
             Input::Data(data) => {
@@ -93,7 +96,7 @@ impl Connection {
                     self.discard(data.len());
                     return Passage::Stopped;
                 }
-                if self.must_wait(level) {
+                if !waited && self.must_wait(level) {
                     self.hold(level, |held| held.push_data(level, data));
                     return Passage::Stopped;
                 }
@@ -102,7 +105,7 @@ impl Connection {
                 if self.wire.has(CLOSING) {
                     return Passage::Stopped;
                 }
-                if self.must_wait(level) && cfg!(not(broken = "eof_before_data")) {
+                if !waited && self.must_wait(level) && cfg!(not(broken = "eof_before_data")) {
                     self.hold(level, |held| held.push(level, Item::Eof));
                     return Passage::Stopped;
                 }
