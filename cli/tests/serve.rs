@@ -2,6 +2,8 @@
 //!
 //! Real clients talk to it: std's sockets, `nc`, CPython's `socket`, and the notes'
 //! Twisted client. A missing one fails where `ROPEWALK_ALL=1` says that all must be there.
+
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test fails by panicking")]
 #![cfg(unix)] // signals end it
 
 use std::io::{BufRead, BufReader, Read, Write};
