@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,7 +43,7 @@ pub struct Uring {
     /// What the kernel has in its hands, with its buffers.
     operations: RefCell<BTreeMap<u64, Operation>>,
     next: Cell<u64>,
-    listeners: RefCell<BTreeMap<u32, Rc<Socket>>>,
+    listeners: RefCell<BTreeMap<u32, Weak<Socket>>>,
     event: Arc<EventFd>,
     clock: MachineClock,
     resolver: Resolver,
@@ -149,6 +149,44 @@ impl Uring {
         });
     }
 
+    fn accepts_of(&self, number: u32) -> Vec<u64> {
+        let is_its = |operation: &Operation| match operation {
+            Operation::Accept(of) => *of == number,
+            _ => false,
+        };
+        let operations = self.operations.borrow();
+        operations.iter().filter(|(_, operation)| is_its(operation)).map(|(key, _)| *key).collect()
+    }
+
+    /// Takes an armed accept back, and hands out what it had taken already.
+    fn disarm(&self, engine: &Rc<Engine<Self>>, number: u32) {
+        let wait = Timespec::from(Duration::from_millis(10));
+        self.accepts_of(number).into_iter().for_each(|key| self.cancel(Some(key)));
+        for _ in 0..LAST_WAITS {
+            if self.accepts_of(number).is_empty() {
+                return;
+            }
+            let args = SubmitArgs::new().timespec(&wait);
+            let _ = self.ring.borrow().submitter().submit_with_args(1, &args);
+            self.reap(engine);
+        }
+    }
+
+    /// An armed accept holds its listener open, closed or not: let go of those that are.
+    fn forget_closed_listeners(&self) {
+        let mut gone = Vec::new();
+        self.listeners.borrow_mut().retain(|number, listener| {
+            let open = listener.strong_count() > 0;
+            if !open {
+                gone.push(*number);
+            }
+            open
+        });
+        for number in gone {
+            self.accepts_of(number).into_iter().for_each(|key| self.cancel(Some(key)));
+        }
+    }
+
     fn receive(&self, id: ConnectionId, io: &UringIo) {
         if io.receiving.get().is_some() {
             return;
@@ -229,7 +267,7 @@ impl Uring {
     }
 
     fn accepted(&self, engine: &Rc<Engine<Self>>, number: u32, result: io::Result<usize>) {
-        let listener = self.listeners.borrow().get(&number).cloned();
+        let listener = self.listeners.borrow().get(&number).and_then(Weak::upgrade);
         match result {
             Ok(fd) => {
                 // SAFETY: the completion of an accept gives a new descriptor, and nobody
@@ -312,6 +350,7 @@ impl Driver for Uring {
     }
 
     fn turn(&self, engine: &Rc<Engine<Self>>, wait: Option<Duration>) -> io::Result<()> {
+        self.forget_closed_listeners();
         let timespec = wait.map(Timespec::from);
         let mut args = SubmitArgs::new();
         if let Some(timespec) = &timespec {
@@ -345,8 +384,7 @@ impl Driver for Uring {
         // The ring waits only where the descriptor would block.
         bound.socket.set_nonblocking(false)?;
         let socket = Rc::new(bound.socket);
-        self.listeners.borrow_mut().retain(|_, socket| Rc::strong_count(socket) > 1);
-        self.listeners.borrow_mut().insert(number, socket.clone());
+        self.listeners.borrow_mut().insert(number, Rc::downgrade(&socket));
         self.accept(number, &socket);
         Ok((UringListener { socket, addr: bound.addr.clone() }, bound.addr))
     }
@@ -358,11 +396,9 @@ impl Driver for Uring {
         listener: &UringListener,
         most: usize,
     ) {
-        let armed = self
-            .operations
-            .borrow()
-            .values()
-            .any(|operation| matches!(operation, Operation::Accept(other) if *other == number));
+        // What the armed accept has taken is handed out first; unknown, it is not armed anew.
+        let known = self.listeners.borrow_mut().remove(&number);
+        self.disarm(engine, number);
         let socket = &listener.socket;
         if socket.set_nonblocking(true).is_err() {
             return;
@@ -383,7 +419,8 @@ impl Driver for Uring {
             }
         }
         let _ = socket.set_nonblocking(false);
-        if !armed {
+        if let Some(known) = known {
+            self.listeners.borrow_mut().insert(number, known);
             self.accept(number, socket);
         }
     }

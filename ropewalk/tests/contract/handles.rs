@@ -74,9 +74,12 @@ fn a_callback_writes_to_another_connection_and_closes_it() {
     on_every_engine(|rig| {
         let (kept, log) = (Kept::new(), rig.log.clone());
         let others = kept.clone();
-        let server = rig.serve(keeps(&kept).data(move |_, _| {
+        let server = rig.serve(keeps(&kept).data(move |_, data| {
             let other = others.first();
-            other.write(b"from the other").unwrap();
+            if data == b"x" {
+                other.write(b"from the other").unwrap();
+                return;
+            }
             other.close().unwrap();
             log.note(1, "returns");
         }));
@@ -85,7 +88,9 @@ fn a_callback_writes_to_another_connection_and_closes_it() {
         kept.first(); // before the second one's
         let mut second = rig.dial(server);
         second.send(b"x");
-        assert_eq!(first.read_to_end().unwrap(), b"from the other");
+        assert_eq!(first.read_exact(14).unwrap(), b"from the other");
+        second.send(b"c");
+        assert_eq!(first.read_to_end().unwrap(), b"");
         drop(first);
         rig.until_lost(1);
         assert_eq!(rig.log.of(0), [Call::Made, Call::Lost(Kind::Closed)]);
@@ -162,6 +167,8 @@ fn a_handle_never_reaches_a_later_connection() {
             let server = rig.serve(keeps(&kept));
             let _first = rig.dial(server);
             rig.until_call(Call::Made);
+            // Nothing else is under way, so the second one is the next event of all.
+            rig.network().run_for(std::time::Duration::from_secs(1));
             let mut second = rig.dial(server);
             let (handle, remote) = (kept.first(), rig.remote(server));
             let abort = handle.clone();

@@ -241,3 +241,34 @@ fn close_waits_for_what_a_layer_holds_and_its_last_word() {
         assert_eq!(rig.log.calls(), [Call::Made, Call::Lost(Kind::Closed)]);
     });
 }
+
+/// Hands up the end of input together with the first bytes.
+struct Ends;
+
+impl Layer for Ends {
+    fn received<'d>(&mut self, _: &mut Below<'_>, data: &'d [u8], up: &mut Up<'d>) {
+        up.pass(data);
+        up.eof();
+    }
+}
+
+#[test]
+fn an_end_of_input_from_a_layer_waits_for_a_resume() {
+    on_every_engine(|rig| {
+        let script = Script::new().stack(|layers| layers.push(Ends)).data(|transport, _| {
+            transport.pause_reading();
+            transport.set_timer(Timer(1), Duration::from_millis(1));
+        });
+        let server = rig.serve(script.timer(|transport| transport.resume_reading()));
+        let mut peer = rig.dial(server);
+        peer.send(b"x");
+        assert_eq!(peer.read_to_end().unwrap(), b"");
+        drop(peer);
+        rig.until_lost(1);
+        let lost = Call::Lost(Kind::PeerClosed);
+        let calls = rig.log.calls();
+        let data = Call::Data(b"x".into());
+        assert_eq!(calls[..4], [Call::Made, data, Call::Timer(1), Call::Eof]);
+        assert!(matches!(calls[4], Call::Lost(Kind::Closed)) || calls[4] == lost, "{calls:?}");
+    });
+}
