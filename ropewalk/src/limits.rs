@@ -14,6 +14,18 @@ pub const WATER_LOW_BYTES: usize = 16 * 1024;
 /// below it is taken whole; one begun at or past it ends the connection with `Overrun`.
 pub const HARD_LIMIT_TIMES_HIGH: usize = 16;
 
+/// The hard limit of a connection whose high mark is 0, which means "tell me of every
+/// unsent byte", not "end at the first".
+pub const HARD_LIMIT_OF_NO_MARK_BYTES: usize = 16 * 1024;
+
+/// The hard limit that belongs to a high mark.
+pub fn hard_limit(water_high_bytes: usize) -> usize {
+    match water_high_bytes {
+        0 => HARD_LIMIT_OF_NO_MARK_BYTES,
+        high => high.saturating_mul(HARD_LIMIT_TIMES_HIGH),
+    }
+}
+
 /// Input that may wait for a paused protocol or layer, in bytes a connection. At it:
 /// the driver is told to stop reading, and the rest waits in the kernel.
 pub const HELD_BYTES: usize = 256 * 1024;
@@ -150,7 +162,7 @@ pub struct Limits {
 impl Limits {
     /// The hard limit that belongs to the high mark.
     pub fn hard_limit_bytes(&self) -> usize {
-        self.water_high_bytes.saturating_mul(HARD_LIMIT_TIMES_HIGH)
+        hard_limit(self.water_high_bytes)
     }
 }
 

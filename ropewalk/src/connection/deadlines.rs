@@ -58,7 +58,7 @@ impl Connection {
             (None, Some(_)) => self.wire.rare().pending = None,
             (Some((what, _)), Some(pending)) if pending.what == what => {}
             (Some((what, after)), _) => {
-                let at = context.now() + after;
+                let at = context.fresh_now() + after;
                 let sequence = context.next_sequence();
                 self.wire.rare().pending = Some(Pending { what, at, sequence });
                 self.wire.set(ARM);
@@ -90,7 +90,7 @@ impl Connection {
         if after.is_none() && self.wire.rare.is_none() {
             return;
         }
-        let (now, sequence) = (context.now(), context.next_sequence());
+        let (now, sequence) = (context.fresh_now(), context.next_sequence());
         let rare = self.wire.rare();
         (rare.idle, rare.idle_since, rare.idle_sequence) = (after, now, sequence);
         match after {

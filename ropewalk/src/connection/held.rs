@@ -3,7 +3,9 @@
 //! Never: decides what waits; `stack` does.
 
 use std::collections::VecDeque;
+use std::fmt;
 
+use super::Input;
 use crate::limits;
 use crate::protocol::Event;
 
@@ -13,6 +15,35 @@ pub(crate) enum Item {
     Data(Vec<u8>),
     Eof,
     Event(Event),
+}
+
+/// Input that had to wait.
+pub struct HeldInput(pub(super) Item);
+
+impl HeldInput {
+    /// As [`carry`] takes it; `data` keeps the bytes meanwhile.
+    pub fn into_input(self, data: &mut Vec<u8>) -> Input<'_> {
+        match self.0 {
+            Item::Made => Input::Made,
+            Item::Eof => Input::Eof,
+            Item::Event(event) => Input::Event(event),
+            Item::Data(bytes) => {
+                *data = bytes;
+                Input::Data(data)
+            }
+        }
+    }
+}
+
+impl fmt::Debug for HeldInput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Item::Made => f.write_str("Made"),
+            Item::Data(data) => write!(f, "Data({} B)", data.len()),
+            Item::Eof => f.write_str("Eof"),
+            Item::Event(_) => f.write_str("Event"),
+        }
+    }
 }
 
 /// Input that waits, each for the layer (or protocol) at its level.

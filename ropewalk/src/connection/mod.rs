@@ -19,8 +19,9 @@ use std::any::Any;
 use std::fmt;
 
 pub use deadlines::Due;
-use held::Item;
+pub use held::HeldInput;
 use stack::Stack;
+pub(crate) use stack::drop_guarded;
 pub use stack::{Input, carry};
 
 use crate::addr::Addr;
@@ -28,7 +29,7 @@ use crate::clock::Time;
 use crate::limits;
 use crate::observe::PausedBy;
 use crate::protocol::wire::*;
-use crate::protocol::{Context, Event, Flow, Kind, Layers, Mailbox, Out, Reason, Timer, Wire};
+use crate::protocol::{Context, Flow, Kind, Layers, Mailbox, Out, Reason, Timer, Wire};
 
 /// The protocol's level: above every layer.
 pub const TOP: usize = limits::LAYERS;
@@ -64,35 +65,6 @@ pub enum Step {
     Arm(Time, u64),
     /// The connection is over: tell the protocol, and close; with a reset, or in order.
     Lost(Reason, bool),
-}
-
-/// Input that had to wait.
-pub struct HeldInput(Item);
-
-impl HeldInput {
-    /// As [`carry`] takes it; `data` keeps the bytes meanwhile.
-    pub fn into_input(self, data: &mut Vec<u8>) -> Input<'_> {
-        match self.0 {
-            Item::Made => Input::Made,
-            Item::Eof => Input::Eof,
-            Item::Event(event) => Input::Event(event),
-            Item::Data(bytes) => {
-                *data = bytes;
-                Input::Data(data)
-            }
-        }
-    }
-}
-
-impl fmt::Debug for HeldInput {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Item::Made => f.write_str("Made"),
-            Item::Data(data) => write!(f, "Data({} B)", data.len()),
-            Item::Eof => f.write_str("Eof"),
-            Item::Event(_) => f.write_str("Event"),
-        }
-    }
 }
 
 impl Connection {
@@ -312,7 +284,7 @@ impl Connection {
             return Flow::Closed;
         }
         let (_, high) = self.wire.marks(context);
-        let limit = high.saturating_mul(limits::HARD_LIMIT_TIMES_HIGH);
+        let limit = limits::hard_limit(high);
         if cfg!(not(broken = "overrun")) && self.buffered() >= limit {
             self.wire.fail(Reason::new(Kind::Overrun));
             return Flow::Closed;
@@ -379,6 +351,18 @@ impl Connection {
                 return;
             }
         }
+    }
+
+    /// On the engine's list. Answers whether it was not yet.
+    pub(crate) fn mark_dirty(&mut self) -> bool {
+        let first = !self.wire.has(DIRTY);
+        self.wire.set(DIRTY);
+        first
+    }
+
+    /// Off the list.
+    pub(crate) fn mark_clean(&mut self) {
+        self.wire.clear(DIRTY);
     }
 
     // What next.
@@ -501,7 +485,11 @@ impl Connection {
         if self.wire.has(HELD) && !self.wire.has(CLOSING) {
             if let Some(stack) = &mut self.stack {
                 let wire = &self.wire;
-                let item = stack.held.pop(|level| !wire.is_paused_for(level));
+                let layers = stack.layers.len();
+                let item = stack.held.pop(|level| {
+                    // What came before the protocol was built waits for it.
+                    !wire.is_paused_for(level) && (level < layers || wire.has(BUILT))
+                });
                 if stack.held.is_empty() {
                     self.wire.clear(HELD);
                 }
@@ -561,6 +549,12 @@ impl Connection {
         why.with_counts(dropped + left, undelivered)
     }
 
+    /// What is left of the layers and their input, to be dropped where a panic of theirs
+    /// does no harm.
+    pub(crate) fn take_remains(&mut self) -> Option<Box<dyn Any>> {
+        self.stack.take().map(|stack| stack as Box<dyn Any>)
+    }
+
     /// The end was told: lets the layers know, and the buffers go.
     pub(crate) fn bury(&mut self, why: &Reason, context: &Context) {
         let count = self.stack.as_ref().map_or(0, |stack| stack.layers.len());
@@ -577,12 +571,5 @@ impl Connection {
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection").field("wire", &self.wire).finish_non_exhaustive()
-    }
-}
-
-/// An event for the protocol, from outside.
-impl From<Event> for HeldInput {
-    fn from(event: Event) -> HeldInput {
-        HeldInput(Item::Event(event))
     }
 }

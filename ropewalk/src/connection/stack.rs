@@ -47,6 +47,7 @@ pub fn carry(
     let passed = connection.borrow_mut().admit(level, input);
     match passed {
         Passage::Stopped => {}
+        Passage::Dropped(input) => drop_guarded(input),
         Passage::Top(input) => top(input),
         Passage::Layer(level, input) => {
             let mut up = Up::new(context);
@@ -75,6 +76,8 @@ pub fn carry(
 
 enum Passage<'a> {
     Stopped,
+    /// Nobody is left to hear it. It is dropped outside the connection's borrow.
+    Dropped(Input<'a>),
     Layer(usize, Input<'a>),
     Top(Input<'a>),
 }
@@ -83,7 +86,7 @@ impl Connection {
     /// Whether an input may pass to its level now; if not, it is kept or dropped here.
     fn admit<'a>(&mut self, level: usize, input: Input<'a>) -> Passage<'a> {
         if self.wire.has(DEAD) {
-            return Passage::Stopped;
+            return Passage::Dropped(input);
         }
         let (layers, waited) = match &mut self.stack {
             Some(stack) => (stack.layers.len(), stack.held.has_waited(level)),
@@ -96,7 +99,7 @@ impl Connection {
                     self.discard(data.len());
                     return Passage::Stopped;
                 }
-                if !waited && self.must_wait(level) {
+                if !waited && (self.must_wait(level) || is_top && !self.wire.has(BUILT)) {
                     self.hold(level, |held| held.push_data(level, data));
                     return Passage::Stopped;
                 }
@@ -105,7 +108,9 @@ impl Connection {
                 if self.wire.has(CLOSING) {
                     return Passage::Stopped;
                 }
-                if !waited && self.must_wait(level) && cfg!(not(broken = "eof_before_data")) {
+                let unbuilt = is_top && !self.wire.has(BUILT);
+                let waits = self.must_wait(level) && cfg!(not(broken = "eof_before_data"));
+                if !waited && (waits || unbuilt) {
                     self.hold(level, |held| held.push(level, Item::Eof));
                     return Passage::Stopped;
                 }
@@ -121,7 +126,7 @@ impl Connection {
             }
             // A protocol that is closing hears no more timers and events.
             Input::Event(_) | Input::Timer(_) if is_top && self.wire.has(CLOSING) => {
-                return Passage::Stopped;
+                return Passage::Dropped(input);
             }
             _ => {}
         }
@@ -246,6 +251,13 @@ impl Connection {
                 UpItem::Event(event) => self.hold(level, |held| held.push(TOP, Item::Event(event))),
             }
         }
+    }
+}
+
+/// Drops a user's value; its panic is told, and no more.
+pub(crate) fn drop_guarded<T>(value: T) {
+    if catch_unwind(AssertUnwindSafe(|| drop(value))).is_err() {
+        tracing::error!("something panicked while it was dropped");
     }
 }
 

@@ -299,8 +299,8 @@ impl Driver for Blocking {
     }
 
     fn read_now(&self, engine: &Rc<Engine<Self>>, entry: &Entry<Self>) {
-        while stream::has_unread(&entry.head.io.socket)
-            && entry.head.connection.borrow().is_reading()
+        // Within a turn's budget: a fast peer must not keep a stop away.
+        if stream::has_unread(&entry.head.io.socket) && entry.head.connection.borrow().is_reading()
         {
             self.read(engine, entry);
         }

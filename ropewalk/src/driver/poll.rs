@@ -343,7 +343,8 @@ impl Driver for Poll {
 
     fn start(&self, id: ConnectionId, io: &PollIo) -> io::Result<()> {
         if io.registered.replace(true) {
-            // It connected: the edge for its first bytes may be gone already.
+            // It connected: the edge for its first bytes, and for its end, may be gone.
+            io.drain.set(true);
             self.again(Ready::Read(id));
             return Ok(());
         }

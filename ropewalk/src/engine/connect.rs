@@ -38,6 +38,12 @@ struct Attempt<D: Driver, F> {
     refusals: RefCell<Vec<String>>,
     last: RefCell<Option<Reason>>,
     deadline: Cell<Option<u64>>,
+    /// Whether `connect` was ever asked for.
+    begun: Cell<bool>,
+    /// Whether the factory heard that it began.
+    told: Cell<bool>,
+    /// A stop that came while its connection was in use.
+    stop_asked: Cell<bool>,
     /// The address being tried.
     current: RefCell<Option<Addr>>,
 }
@@ -75,6 +81,9 @@ impl<D: Driver> Engine<D> {
             refusals: RefCell::default(),
             last: RefCell::default(),
             deadline: Cell::new(None),
+            begun: Cell::new(false),
+            told: Cell::new(false),
+            stop_asked: Cell::new(false),
             current: RefCell::default(),
         });
         attempt.connect();
@@ -92,9 +101,7 @@ impl<D: Driver, F: ClientFactory + 'static> Attempt<D, F> {
         let Some((me, engine)) = self.me() else { return };
         self.state.set(State::Trying);
         self.refusals.borrow_mut().clear();
-        engine.guarded("a factory's started", || {
-            self.factory.borrow_mut().started(&Connector::new(me.clone()));
-        });
+        self.tell_started(&me, &engine);
         if self.state.get() == State::Cancelled {
             return self.fail(Reason::new(Kind::Aborted));
         }
@@ -111,6 +118,13 @@ impl<D: Driver, F: ClientFactory + 'static> Attempt<D, F> {
             }
             Target::Name(host, port) => self.resolve(&engine, me, host, *port),
         }
+    }
+
+    fn tell_started(&self, me: &Rc<Self>, engine: &Rc<Engine<D>>) {
+        self.told.set(true);
+        engine.guarded("a factory's started", || {
+            self.factory.borrow_mut().started(&Connector::new(me.clone()));
+        });
     }
 
     fn resolve(&self, engine: &Rc<Engine<D>>, me: Rc<Self>, host: &str, port: u16) {
@@ -191,6 +205,9 @@ impl<D: Driver, F: ClientFactory + 'static> Attempt<D, F> {
                 let cause = "the factory's stack panicked";
                 return self.fail(Reason::new(Kind::Panicked).because(cause));
             }
+            if self.state.get() == State::Cancelled {
+                return self.fail(Reason::new(Kind::Aborted));
+            }
             let source = Client(me.clone());
             let opened = engine.insert(source, layers, &addr, true, |id| {
                 self.state.set(State::Connecting(id));
@@ -232,6 +249,10 @@ impl<D: Driver, F: ClientFactory + 'static> Attempt<D, F> {
     fn fail(&self, why: Reason) {
         let Some((me, engine)) = self.me() else { return };
         self.clear_deadline(&engine);
+        if !self.told.get() {
+            self.tell_started(&me, &engine); // it was stopped before it could begin
+        }
+        self.told.set(false);
         self.state.set(State::Idle);
         engine.guarded("a factory's failed", || {
             self.factory.borrow_mut().failed(&Connector::new(me.clone()), &*engine, &why);
@@ -248,6 +269,7 @@ impl<D: Driver, F: ClientFactory + 'static> Attempt<D, F> {
         if end != End::Built {
             return self.fail(why.clone());
         }
+        self.told.set(false);
         self.state.set(State::Idle);
         self.factory.borrow_mut().lost(&Connector::new(me), net, why);
     }
@@ -265,6 +287,7 @@ impl<D: Driver, F: ClientFactory + 'static> Attempting for Attempt<D, F> {
             State::Asked => self.begin(),
             State::Cancelled => self.fail(Reason::new(Kind::Aborted)),
             State::Trying => self.try_next(),
+            _ if self.stop_asked.replace(false) => self.stop(),
             _ => {}
         }
     }
@@ -286,14 +309,20 @@ impl<D: Driver, F: ClientFactory + 'static> Attempting for Attempt<D, F> {
     }
 
     fn stopped(&self) {
-        self.fail(Reason::new(Kind::Stopped));
+        // A connection that is there is ended by itself.
+        if !matches!(self.state.get(), State::Idle | State::Connecting(_) | State::Connected(_)) {
+            self.fail(Reason::new(Kind::Stopped));
+        }
     }
 }
 
 impl<D: Driver, F: ClientFactory + 'static> Reconnect for Attempt<D, F> {
     fn connect(&self) {
         let Some((me, engine)) = self.me() else { return };
-        if matches!(self.state.get(), State::Idle) {
+        // During a stop nothing begins; afterwards it may.
+        let stopping = engine.draining.borrow().is_some();
+        if matches!(self.state.get(), State::Idle) && (!stopping || !self.begun.get()) {
+            self.begun.set(true);
             self.state.set(State::Asked);
             engine.task(Task::Attempt(me));
         }
@@ -314,8 +343,12 @@ impl<D: Driver, F: ClientFactory + 'static> Reconnect for Attempt<D, F> {
             }
             State::Connecting(id) | State::Connected(id) => {
                 if let Some(entry) = engine.entry(id) {
-                    let mut connection = entry.head.connection.borrow_mut();
-                    if connection.is_connecting() {
+                    // One of its own layers asks: once that has returned.
+                    let Ok(mut connection) = entry.head.connection.try_borrow_mut() else {
+                        self.stop_asked.set(true);
+                        return engine.task(Task::Attempt(me));
+                    };
+                    if !connection.is_built() {
                         connection.fail(Reason::new(Kind::Aborted));
                     } else {
                         connection.close();

@@ -101,6 +101,13 @@ impl<D: Driver> Engine<D> {
         self.tell_next();
     }
 
+    /// Outside a stop: as one that is over, so that nothing begins any more.
+    pub(super) fn begin_no_more(&self) {
+        let (until, spread) = (self.context.now(), Duration::ZERO);
+        let over = Draining { until, queue: VecDeque::new(), spread };
+        self.draining.borrow_mut().get_or_insert(over);
+    }
+
     /// Tells the next connection, and comes back for the one after it.
     fn tell_next(self: &Rc<Self>) {
         let (id, spread) = match &mut *self.draining.borrow_mut() {

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use super::driver::Driver;
 use crate::addr::Addr;
-use crate::connection::Connection;
+use crate::connection::{Connection, drop_guarded};
 use crate::protocol::{ConnectionId, Event, Factory, Net, Protocol, Reason, Timer, Transport};
 
 /// A connection in the table. The seat is last, so that an entry with a known protocol
@@ -84,13 +84,6 @@ impl<S: Source> Seat for Seated<S> {
             None => End::Starting,
         };
         self.source.ended(net, why, end);
-    }
-}
-
-pub(crate) fn drop_guarded<T>(value: T) {
-    let dropped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(value)));
-    if dropped.is_err() {
-        tracing::error!("a protocol panicked while it was dropped");
     }
 }
 

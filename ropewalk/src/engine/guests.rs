@@ -5,10 +5,10 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::Engine;
 use super::drain::Report;
 use super::driver::Driver;
 use super::mail::{Letter, Mail, Remote};
-use super::{Engine, entry};
 
 /// A thread's side of being a guest.
 pub(crate) struct Guest {
@@ -17,9 +17,11 @@ pub(crate) struct Guest {
 }
 
 impl Guest {
-    /// The thread's engine exists: it can be told to stop.
-    pub(crate) fn arrived(&self, remote: Remote) {
-        self.host.send(Letter::GuestArrived(self.key, remote));
+    /// The thread's engine exists: it can be told to stop, and a stop asked for in it is
+    /// the whole server's.
+    pub(crate) fn arrived<D: Driver>(&self, engine: &Engine<D>) {
+        engine.host.replace(Some(self.host.clone()));
+        self.host.send(Letter::GuestArrived(self.key, engine.remote()));
     }
 
     /// How the thread's connections ended.
@@ -68,7 +70,7 @@ impl<D: Driver> Engine<D> {
     pub(super) fn abandon_guests(&self) -> usize {
         let guests = std::mem::take(&mut *self.guests.borrow_mut());
         let count = guests.len();
-        entry::drop_guarded(guests);
+        drop(guests);
         count
     }
 }

@@ -20,7 +20,6 @@ use crate::protocol::{Flow, HandleError, Mailbox, Net, Post, Request};
 pub(crate) enum Letter {
     Request(Arc<Mailbox>, Request),
     Call(Box<dyn FnOnce(&dyn Net) + Send>),
-    Drain(Option<Duration>),
     GuestArrived(u64, Remote),
     GuestLeft(u64, Report),
     Resolved(u64, std::io::Result<Vec<std::net::SocketAddr>>),
@@ -32,6 +31,8 @@ pub(crate) struct Mail {
     letters: Mutex<VecDeque<Letter>>,
     /// Whether there may be letters: asked every turn, so without the lock.
     any: AtomicBool,
+    /// A stop that was asked for, however often: `Some(None)` with the default grace.
+    drain: Mutex<Option<Option<Duration>>>,
     closed: AtomicBool,
     calls: AtomicUsize,
     waker: Arc<dyn Wake>,
@@ -43,6 +44,7 @@ impl Mail {
             engine,
             letters: Mutex::default(),
             any: AtomicBool::new(false),
+            drain: Mutex::default(),
             closed: AtomicBool::new(false),
             calls: AtomicUsize::new(0),
             waker,
@@ -51,6 +53,26 @@ impl Mail {
 
     pub(crate) fn send(&self, letter: Letter) {
         self.lock().push_back(letter);
+        self.ring();
+    }
+
+    /// Asks for a stop: one place for all who do. The shortest grace given counts.
+    pub(crate) fn ask_to_drain(&self, grace: Option<Duration>) {
+        let mut drain = self.drain.lock().unwrap_or_else(PoisonError::into_inner);
+        *drain = Some(match (drain.take().flatten(), grace) {
+            (Some(before), Some(grace)) => Some(before.min(grace)),
+            (before, grace) => before.or(grace),
+        });
+        drop(drain);
+        self.ring();
+    }
+
+    /// The stop that was asked for, once.
+    pub(crate) fn take_drain(&self) -> Option<Option<Duration>> {
+        self.drain.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn ring(&self) {
         // One wake for all that come before the engine looks. The swap is after the push,
         // so an engine that saw `false` finds the next waker's byte, and one that sees
         // `true` finds the letter.
@@ -209,7 +231,7 @@ impl Remote {
     /// `Stopped` if the reactor is gone.
     pub fn stop(&self) -> Result<()> {
         self.check()?;
-        self.0.send(Letter::Drain(None));
+        self.0.ask_to_drain(None);
         Ok(())
     }
 
@@ -219,7 +241,7 @@ impl Remote {
     /// `Stopped` if the reactor is gone.
     pub fn drain(&self, grace: Duration) -> Result<()> {
         self.check()?;
-        self.0.send(Letter::Drain(Some(grace)));
+        self.0.ask_to_drain(Some(grace));
         Ok(())
     }
 

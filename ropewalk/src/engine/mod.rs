@@ -48,7 +48,7 @@ use timers::{Call, Fired, Timers};
 
 use crate::addr::Addr;
 use crate::clock::Time;
-use crate::connection::{Connection, Due, Input};
+use crate::connection::{Connection, Due, Input, drop_guarded};
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::limits::{self, Limits};
 use crate::observe::Observer;
@@ -81,6 +81,8 @@ pub struct Engine<D: Driver> {
     next_lookup: Cell<u64>,
     guests: RefCell<BTreeMap<u64, Option<Remote>>>,
     next_guest: Cell<u64>,
+    /// The accepting thread's engine, whose guest this one is.
+    host: RefCell<Option<Arc<Mail>>>,
     running: Cell<bool>,
     /// It runs until it is stopped: nothing is to be asked between two waits.
     stays: Cell<bool>,
@@ -126,6 +128,7 @@ impl<D: Driver> Engine<D> {
             next_lookup: Cell::new(0),
             guests: RefCell::default(),
             next_guest: Cell::new(0),
+            host: RefCell::default(),
             running: Cell::new(false),
             stays: Cell::new(false),
             draining: RefCell::default(),
@@ -213,15 +216,14 @@ impl<D: Driver> Engine<D> {
         self.finished.set(false);
         self.stays.set(stays);
         self.report.set(Report::default());
+        let running = Running(self);
         let home = Home::enter(self.clone());
         let mut result = Ok(());
         while go_on(self) && result.is_ok() {
             result = self.turn();
         }
-        self.clear();
+        drop(running);
         drop(home);
-        self.stays.set(false);
-        self.running.set(false);
         result.map_err(|error| Error::from_io(Operation::Run, "its wait", error))?;
         Ok(self.report.get())
     }
@@ -265,7 +267,8 @@ impl<D: Driver> Engine<D> {
         let next = self.timers.borrow_mut().next();
         self.armed.set(next.is_some());
         self.busy.set(next.is_some());
-        next.map(|at| at - self.context.now())
+        // Callbacks have worked since the turn began.
+        next.map(|at| at - self.context.fresh_now())
     }
 
     #[cold]
@@ -304,7 +307,12 @@ impl<D: Driver> Engine<D> {
     }
 
     fn read_mail(self: &Rc<Self>) {
-        for letter in self.mail.take(limits::TURN_MAIL) {
+        // `take` clears the flag, so all that it stands for is looked at after it.
+        let letters = self.mail.take(limits::TURN_MAIL);
+        if let Some(grace) = self.mail.take_drain() {
+            self.drain(grace);
+        }
+        for letter in letters {
             match letter {
                 Letter::Request(mailbox, request) => {
                     mailbox.release(bytes_of(&request));
@@ -314,7 +322,6 @@ impl<D: Driver> Engine<D> {
                     self.mail.call_taken();
                     self.guarded("a call from another thread", || call(&**self));
                 }
-                Letter::Drain(grace) => self.drain(grace),
                 Letter::GuestArrived(key, remote) => self.guest_arrived(key, remote),
                 Letter::GuestLeft(key, report) => self.guest_left(key, report),
                 Letter::Resolved(key, found) => {
@@ -376,6 +383,7 @@ impl<D: Driver> Engine<D> {
         let dirty = std::mem::take(&mut *self.dirty.borrow_mut());
         for id in &dirty {
             if let Some(entry) = self.entry(*id) {
+                entry.head.connection.borrow_mut().mark_clean();
                 self.settle(&entry);
             }
         }
@@ -396,11 +404,7 @@ impl<D: Driver> Engine<D> {
     }
 
     fn touch(&self, id: ConnectionId) {
-        let mut dirty = self.dirty.borrow_mut();
-        // The commonest repetition: one callback writing many times to one other.
-        if dirty.last() != Some(&id) {
-            dirty.push(id);
-        }
+        self.dirty.borrow_mut().push(id);
         self.set_work();
     }
 
@@ -478,24 +482,51 @@ impl<D: Driver> Engine<D> {
     /// At the end of `run`: closures and factories that hold the reactor let go of it.
     #[cold]
     fn clear(self: &Rc<Self>) {
-        let listeners = std::mem::take(&mut *self.listeners.borrow_mut());
-        drop(listeners);
+        // From here on nothing begins.
+        self.begin_no_more();
+        drop_guarded(std::mem::take(&mut *self.listeners.borrow_mut()));
         loop {
             let entry = self.slots.borrow().iter().next().cloned();
             let Some(entry) = entry else { break };
             entry.head.connection.borrow_mut().fail(Reason::new(crate::protocol::Kind::Stopped));
             self.settle(&entry);
         }
+        // An attempt that is dropped hears so, and can begin anew in the next run. Each may
+        // lead to others, but not without end.
+        for _ in 0..limits::TURN_MAIL {
+            let lookups = std::mem::take(&mut *self.lookups.borrow_mut());
+            let tasks = std::mem::take(&mut *self.tasks.borrow_mut());
+            if lookups.is_empty() && tasks.is_empty() {
+                break;
+            }
+            lookups.into_values().for_each(|attempt| attempt.stopped());
+            for task in tasks {
+                match task {
+                    Task::Attempt(attempt) => attempt.stopped(),
+                    other => drop_guarded(other),
+                }
+            }
+        }
         let calls = self.timers.borrow_mut().clear();
-        drop(calls);
-        let tasks = std::mem::take(&mut *self.tasks.borrow_mut());
-        drop(tasks);
-        self.lookups.borrow_mut().clear();
+        drop_guarded(calls);
+        drop_guarded(std::mem::take(&mut *self.tasks.borrow_mut()));
         self.dirty.borrow_mut().clear();
         self.draining.replace(None);
+        self.context.forget_now();
         self.work.set(false);
         self.armed.set(false);
         self.busy.set(false);
+    }
+}
+
+/// Whatever ends a run, even a panic: the engine can run again.
+struct Running<'a, D: Driver>(&'a Rc<Engine<D>>);
+
+impl<D: Driver> Drop for Running<'_, D> {
+    fn drop(&mut self) {
+        self.0.stays.set(false);
+        self.0.clear();
+        self.0.running.set(false);
     }
 }
 

@@ -11,7 +11,7 @@ use super::mail::{Here, bytes_of};
 use super::{Engine, Task, settle};
 use crate::addr::{Site, Target};
 use crate::clock::Time;
-use crate::connection::{Input, TOP};
+use crate::connection::{Input, TOP, drop_guarded};
 use crate::error::Result;
 use crate::protocol::{
     ConnectionId, Connector, DynClientFactory, DynFactory, Flow, HandleError, Listener, Mailbox,
@@ -36,12 +36,15 @@ impl<D: Driver> Net for Engine<D> {
     }
 
     fn call_later(&self, after: Duration, f: Box<dyn FnOnce(&dyn Net)>) -> TimerHandle {
-        let key = self.call_at(self.context.now() + after, f);
+        let key = self.call_at(self.context.fresh_now() + after, f);
         TimerHandle::new(Rc::new(Later { engine: self.this.clone(), key }))
     }
 
     fn stop(&self) {
-        self.task(Task::Drain(None));
+        match &*self.host.borrow() {
+            Some(host) => host.ask_to_drain(None),
+            None => self.task(Task::Drain(None)),
+        }
     }
 }
 
@@ -60,7 +63,7 @@ impl<D: Driver> Postpone for Later<D> {
 
     fn reset(&self, after: Duration) -> bool {
         let Some(engine) = self.engine.upgrade() else { return false };
-        let at = engine.context.now() + after;
+        let at = engine.context.fresh_now() + after;
         let sequence = engine.context.next_sequence();
         engine.timers.borrow_mut().reset(self.key, at, sequence)
     }
@@ -84,8 +87,9 @@ impl<D: Driver> Here for Engine<D> {
             return self.request(mailbox, Request::Write(data.to_vec())).map(|()| Flow::More);
         };
         let flow = connection.write(data, &self.context);
+        let first = connection.mark_dirty();
         drop(connection);
-        if cfg!(not(broken = "foreign_write_lost")) {
+        if first && cfg!(not(broken = "foreign_write_lost")) {
             self.touch(id);
         }
         Ok(flow)
@@ -106,8 +110,11 @@ impl<D: Driver> Here for Engine<D> {
         match entry.head.connection.try_borrow_mut() {
             Ok(mut connection) if !waits => {
                 settle::command(&mut connection, request, &self.context);
+                let first = connection.mark_dirty();
                 drop(connection);
-                self.touch(id);
+                if first {
+                    self.touch(id);
+                }
             }
             _ => {
                 mailbox.reserve(bytes_of(&request))?;
@@ -121,7 +128,7 @@ impl<D: Driver> Here for Engine<D> {
 impl<D: Driver> Engine<D> {
     /// Does what a handle asked for, at the bottom of the stack.
     pub(super) fn act(self: &Rc<Self>, id: ConnectionId, request: Request) {
-        let Some(entry) = self.entry(id) else { return };
+        let Some(entry) = self.entry(id) else { return drop_guarded(request) };
         match request {
             Request::Event(event) => self.carry(&entry, TOP, Input::Event(event)),
             Request::Call(call) => self.callback(&entry, |_, port| call(port)),

@@ -9,7 +9,7 @@ use super::driver::{Driver, Sent};
 use super::entry::{Entry, Seat};
 use super::port::Port;
 use super::{Engine, drain};
-use crate::connection::{Connection, Input, Step, carry};
+use crate::connection::{Connection, Input, Step, carry, drop_guarded};
 use crate::limits;
 use crate::observe::{Direction, Totals};
 use crate::protocol::{Context, Reason, Request};
@@ -73,7 +73,8 @@ impl<D: Driver> Engine<D> {
 
     /// The peer's end of input was noticed, though bytes may be left to read.
     pub fn on_peer_ended(&self, entry: &Entry<D>) {
-        if let Some(observer) = &self.observer {
+        let over = entry.head.connection.borrow().is_over();
+        if let Some(observer) = self.observer.as_ref().filter(|_| !over) {
             observer.peer_ended(entry.head.id);
         }
     }
@@ -115,6 +116,12 @@ impl<D: Driver> Engine<D> {
             Ok(()) => {
                 entry.head.connection.borrow_mut().on_connected();
                 self.begin(entry);
+            }
+            // It had connected, and was reset before we looked: what had arrived is there.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
+                entry.head.connection.borrow_mut().on_connected();
+                self.begin(entry);
+                self.on_broken(entry, error);
             }
             Err(error) => {
                 entry.head.connection.borrow_mut().fail(Reason::io(error));
@@ -265,6 +272,8 @@ impl<D: Driver> Engine<D> {
             });
         }
         head.connection.borrow_mut().bury(why, &self.context);
+        let remains = head.connection.borrow_mut().take_remains();
+        drop_guarded(remains);
         self.driver.end(head.id, &head.io, reset);
         let removed = self.slots.borrow_mut().remove(head.id.slot);
         debug_assert!(removed.is_some(), "a connection is lost once");

@@ -47,6 +47,13 @@ impl Context {
         })
     }
 
+    /// The time as it is this moment: for setting timers, which are never early, however
+    /// long the callback has worked since the turn began.
+    pub fn fresh_now(&self) -> Time {
+        self.forget_now();
+        self.now()
+    }
+
     /// The time on the wall.
     pub fn wall(&self) -> SystemTime {
         self.clock.wall()

@@ -67,6 +67,8 @@ pub(crate) const IDLE: u32 = 1 << 21;
 pub(crate) const DONE: u32 = 1 << 23;
 /// Whether unread input is left was asked.
 pub(crate) const CHECKED: u32 = 1 << 24;
+/// It is on the engine's list of connections that something touched.
+pub(crate) const DIRTY: u32 = 1 << 25;
 /// Input came after `close`.
 pub(crate) const DISCARDED: u32 = 1 << 22;
 
@@ -294,7 +296,8 @@ impl Wire {
     /// The marks of this connection: low, high.
     pub(crate) fn marks(&self, context: &Context) -> (usize, usize) {
         let own = self.rare.as_ref().and_then(|rare| rare.marks);
-        own.unwrap_or((context.limits.water_low_bytes, context.limits.water_high_bytes))
+        let (low, high) = (context.limits.water_low_bytes, context.limits.water_high_bytes);
+        own.unwrap_or((low.min(high), high))
     }
 
     /// Ends the connection with a reset. The first cause wins.
@@ -374,8 +377,12 @@ impl Wire {
             return;
         }
         let level = level as u8; // at most limits::LAYERS
-        let armed =
-            Armed { at: context.now() + after, sequence: context.next_sequence(), level, timer };
+        let armed = Armed {
+            at: context.fresh_now() + after,
+            sequence: context.next_sequence(),
+            level,
+            timer,
+        };
         let timers = &mut self.rare().timers;
         timers.retain(|other| (other.level, other.timer) != (level, timer));
         if timers.len() >= limits::TIMERS_PER_CONNECTION {

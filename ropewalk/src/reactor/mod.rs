@@ -263,7 +263,7 @@ impl Reactor {
     /// The loop's monotonic time.
     #[doc(alias = "seconds")]
     pub fn now(&self) -> Time {
-        on_engine!(self, engine => engine.now())
+        on_engine!(self, engine => engine.context().fresh_now())
     }
 
     /// The time on the wall.

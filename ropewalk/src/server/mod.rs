@@ -172,7 +172,7 @@ impl<F: Factory + Send + 'static> Worker<F> {
     fn serve(self, guest: &Guest, alarm: BlockingAlarm, io: BlockingIo, peer: &Addr) -> Report {
         let run = || -> Result<Report> {
             let engine = Engine::new(Blocking::with_alarm(alarm), self.limits, self.observer);
-            guest.arrived(engine.remote());
+            guest.arrived(&*engine);
             let factory = Rc::new(std::cell::RefCell::new(self.factory));
             engine
                 .adopt(io, peer, factory)

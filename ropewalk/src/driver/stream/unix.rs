@@ -4,7 +4,7 @@
 
 use std::io;
 // Named by the `accept` of some platforms only.
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 #[cfg(any(target_os = "linux", target_os = "freebsd"))]
@@ -99,7 +99,11 @@ impl UnixFile {
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
         let address = SockAddr::unix(path)?;
         match socket.bind(&address) {
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_stale(&address) => {
+            Err(error)
+                if error.kind() == io::ErrorKind::AddrInUse
+                    && is_socket(path)
+                    && is_stale(&address) =>
+            {
                 std::fs::remove_file(path)?;
                 socket.bind(&address)?;
             }
@@ -119,6 +123,11 @@ impl Drop for UnixFile {
             let _ = std::fs::remove_file(&self.path);
         }
     }
+}
+
+/// Whether it is a socket's file at all: a refusal is what any other file gives, too.
+fn is_socket(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket())
 }
 
 /// Whether nobody listens: only a refusal says so. A full queue (`EAGAIN`) does not.
