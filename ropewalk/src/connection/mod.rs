@@ -21,8 +21,8 @@ use std::fmt;
 pub use deadlines::Due;
 pub use held::HeldInput;
 use stack::Stack;
-pub(crate) use stack::drop_guarded;
 pub use stack::{Input, carry};
+pub(crate) use stack::{Remains, drop_guarded};
 
 use crate::addr::Addr;
 use crate::clock::Time;
@@ -549,10 +549,9 @@ impl Connection {
         why.with_counts(dropped + left, undelivered)
     }
 
-    /// What is left of the layers and their input, to be dropped where a panic of theirs
-    /// does no harm.
-    pub(crate) fn take_remains(&mut self) -> Option<Box<dyn Any>> {
-        self.stack.take().map(|stack| stack as Box<dyn Any>)
+    /// What is left of the layers and their input, to be dropped outside any borrow.
+    pub(crate) fn take_remains(&mut self) -> Option<Remains> {
+        self.stack.take().map(Remains)
     }
 
     /// The end was told: lets the layers know, and the buffers go.

@@ -254,6 +254,19 @@ impl Connection {
     }
 }
 
+/// What is left of a connection's layers. Each is dropped by itself: a second panic while
+/// the first unwinds would end the process.
+pub(crate) struct Remains(pub(super) Box<Stack>);
+
+impl Drop for Remains {
+    fn drop(&mut self) {
+        self.0.layers.drain(..).for_each(drop_guarded);
+        while let Some(item) = self.0.held.pop(|_| true) {
+            drop_guarded(item);
+        }
+    }
+}
+
 /// Drops a user's value; its panic is told, and no more.
 pub(crate) fn drop_guarded<T>(value: T) {
     if catch_unwind(AssertUnwindSafe(|| drop(value))).is_err() {

@@ -177,7 +177,10 @@ impl Simulated {
 
     pub(crate) fn close_outside(&self, end: usize, reset: bool) {
         let now = self.0.clock.now();
-        self.0.state.borrow_mut().close(end, reset, now);
+        let mut state = self.0.state.borrow_mut();
+        if state.ends[end].owner == Owner::Outside {
+            state.close(end, reset, now);
+        }
     }
 }
 

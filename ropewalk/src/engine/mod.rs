@@ -533,10 +533,16 @@ impl<D: Driver> Drop for Running<'_, D> {
 impl<D: Driver> Drop for Engine<D> {
     fn drop(&mut self) {
         self.mail.close();
-        for entry in self.slots.get_mut().iter() {
-            if let Ok(connection) = entry.head.connection.try_borrow() {
+        let entries: Vec<_> = self.slots.get_mut().iter().cloned().collect();
+        drop(std::mem::take(self.slots.get_mut()));
+        for entry in entries {
+            if let Ok(mut connection) = entry.head.connection.try_borrow_mut() {
                 connection.existing_mailbox().inspect(|mailbox| mailbox.mark_gone());
+                let remains = connection.take_remains();
+                drop(connection);
+                drop(remains);
             }
+            drop_guarded(entry);
         }
     }
 }

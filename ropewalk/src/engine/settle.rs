@@ -9,7 +9,7 @@ use super::driver::{Driver, Sent};
 use super::entry::{Entry, Seat};
 use super::port::Port;
 use super::{Engine, drain};
-use crate::connection::{Connection, Input, Step, carry, drop_guarded};
+use crate::connection::{Connection, Input, Step, carry};
 use crate::limits;
 use crate::observe::{Direction, Totals};
 use crate::protocol::{Context, Reason, Request};
@@ -273,7 +273,7 @@ impl<D: Driver> Engine<D> {
         }
         head.connection.borrow_mut().bury(why, &self.context);
         let remains = head.connection.borrow_mut().take_remains();
-        drop_guarded(remains);
+        drop(remains);
         self.driver.end(head.id, &head.io, reset);
         let removed = self.slots.borrow_mut().remove(head.id.slot);
         debug_assert!(removed.is_some(), "a connection is lost once");

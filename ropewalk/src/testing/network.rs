@@ -132,7 +132,7 @@ impl Network {
     }
 }
 
-/// An end for the test's own hands.
+/// An end for the test's own hands. Dropped, it closes, as a socket does.
 #[derive(Debug)]
 pub struct Peer<'a> {
     network: &'a Network,
@@ -204,5 +204,11 @@ impl Peer<'_> {
             (true, _) => Ok(got),
             _ => Err(io::ErrorKind::TimedOut.into()),
         }
+    }
+}
+
+impl Drop for Peer<'_> {
+    fn drop(&mut self) {
+        self.close();
     }
 }

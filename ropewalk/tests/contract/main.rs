@@ -15,6 +15,7 @@ mod flow;
 mod half_close;
 mod handles;
 mod layers;
+mod mended;
 mod panics;
 mod pausing;
 mod peer_closes;
