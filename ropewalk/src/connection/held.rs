@@ -21,7 +21,7 @@ pub(crate) enum Item {
 pub struct HeldInput(pub(super) Item);
 
 impl HeldInput {
-    /// As [`carry`] takes it; `data` keeps the bytes meanwhile.
+    /// As [`carry`](super::carry) takes it; `data` keeps the bytes meanwhile.
     pub fn into_input(self, data: &mut Vec<u8>) -> Input<'_> {
         match self.0 {
             Item::Made => Input::Made,
