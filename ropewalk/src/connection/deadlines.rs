@@ -1,5 +1,6 @@
-//! Every wait of a connection has an end: start, handshake, write stall, flush, linger,
-//! a reset that waits for a paused reader, and idleness if asked for.
+//! The waits of a connection that have an end: start, handshake, write stall, flush,
+//! linger, a reset that waits for a paused reader, and idleness if asked for. An open
+//! connection on which nobody has anything to say waits for ever by default.
 //! Owns: which deadline runs in which state, and what is due.
 //! Never: keeps a timer for each: one instant is stored, and looked at when it comes.
 

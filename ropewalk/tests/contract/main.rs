@@ -16,6 +16,7 @@ mod half_close;
 mod handles;
 mod layers;
 mod mended;
+mod names;
 mod panics;
 mod pausing;
 mod peer_closes;
