@@ -118,6 +118,40 @@ pub const SPARE_BUFFERS: usize = 64;
 /// A buffer that grew past this is freed, not kept.
 pub const SPARE_BUFFER_BYTES: usize = 16 * 1024;
 
+/// Submissions that may wait in the ring at a time; more are submitted at once.
+pub const RING_ENTRIES: u32 = 256;
+
+/// What one receive may bring.
+pub const RING_RECEIVE_BYTES: usize = 16 * 1024;
+
+/// Waits for the last completions when the driver goes; then their buffers are leaked
+/// rather than freed under the kernel.
+pub const RING_LAST_WAITS: usize = 100;
+
+/// Payload on one line, in characters: longer pieces take several lines. The label and
+/// the direction come on top.
+pub const LOG_LINE_CHARS: usize = 120;
+
+/// Characters of a label that are kept.
+pub const LOG_LABEL_CHARS: usize = 40;
+
+/// The longest header, its line end included: the protocol's own bound.
+pub const PROXY_HEADER_BYTES: usize = 107;
+
+/// Threads that were cut get so long to say so, before they are counted as cut unheard.
+pub const DRAIN_THREADS_MARGIN: Duration = Duration::from_millis(500);
+
+/// Fewer stale entries than this are not worth a sweep.
+pub const TIMERS_SWEEP_FROM: usize = 64;
+
+/// Timers that may fire in one `advance`. At it, it panics: the layer sets one for at
+/// once in each call, for ever.
+pub const TEST_FIRINGS: usize = 100_000;
+
+/// Turns that a wait for something takes at most: far more than a test needs, and an end
+/// if what it waits for never comes.
+pub const TEST_TURNS: usize = 2_000_000;
+
 const _: () = assert!(WATER_LOW_BYTES < WATER_HIGH_BYTES);
 const _: () = assert!(READ_BUFFER_BYTES > 64 * 1024 && READ_BUFFER_BYTES <= TURN_READ_BYTES);
 const _: () = assert!(LAYERS < 32, "a pause is one bit of a u32 for each level");

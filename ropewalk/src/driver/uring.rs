@@ -29,13 +29,9 @@ use crate::engine::{Driver, Engine, Entry, Reply, Sent, Wake};
 use crate::limits;
 use crate::protocol::{ConnectionId, Out};
 
-/// Submissions that may wait in the ring at a time; more are submitted at once.
-const RING_ENTRIES: u32 = 256;
-/// What one receive may bring.
-const RECEIVE_BYTES: usize = 16 * 1024;
-/// Waits for the last completions when the driver goes; then their buffers are leaked
-/// rather than freed under the kernel.
-const LAST_WAITS: usize = 100;
+use crate::limits::RING_ENTRIES;
+use crate::limits::RING_LAST_WAITS as LAST_WAITS;
+use crate::limits::RING_RECEIVE_BYTES as RECEIVE_BYTES;
 
 /// The completion driver.
 pub struct Uring {

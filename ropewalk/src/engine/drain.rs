@@ -26,8 +26,7 @@ pub struct Report {
     pub unsent: u64,
 }
 
-/// Threads that were cut get so long to say so, before they are counted as cut unheard.
-const GUESTS_MARGIN: Duration = Duration::from_millis(500);
+use crate::limits::DRAIN_THREADS_MARGIN as GUESTS_MARGIN;
 
 /// A stop under way.
 pub(crate) struct Draining {

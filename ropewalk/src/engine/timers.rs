@@ -34,8 +34,7 @@ pub(crate) struct Timers {
     stale: usize,
 }
 
-/// Fewer stale entries than this are not worth a sweep.
-const SWEEP_FROM: usize = 64;
+use crate::limits::TIMERS_SWEEP_FROM as SWEEP_FROM;
 
 impl Timers {
     pub(crate) fn wake_connection(&mut self, at: Time, sequence: u64, id: ConnectionId) {

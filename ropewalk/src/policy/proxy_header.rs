@@ -12,8 +12,7 @@ use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::limits;
 use crate::protocol::{Below, Deadline, Kind, Layer, Reason, Timer, Up};
 
-/// The longest header, its line end included: the protocol's own bound.
-pub const HEADER_BYTES: usize = 107;
+pub use crate::limits::PROXY_HEADER_BYTES as HEADER_BYTES;
 
 /// The longest field: an IPv6 address that ends in an IPv4 one.
 const FIELD_BYTES: usize = 45;

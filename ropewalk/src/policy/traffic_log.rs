@@ -7,11 +7,8 @@ use std::fmt::Write;
 
 use crate::protocol::{Below, Layer, Reason, Up};
 
-/// Payload on one line, in characters: longer pieces take several lines. The label and
-/// the direction come on top.
-pub const LINE_CHARS: usize = 120;
-/// Characters of a label that are kept.
-pub const LABEL_CHARS: usize = 40;
+pub use crate::limits::LOG_LABEL_CHARS as LABEL_CHARS;
+pub use crate::limits::LOG_LINE_CHARS as LINE_CHARS;
 
 const HEX_BYTES: usize = 16;
 

@@ -12,9 +12,7 @@ use crate::limits::Limits;
 use crate::protocol::wire::{Armed, CLOSING, DEAD};
 use crate::protocol::{Below, Context, Event, Layer, Reason, Up, UpItem, Wire};
 
-/// Timers that may fire in one `advance`. At it, it panics: the layer sets one for at
-/// once in each call, for ever.
-const FIRINGS: usize = 100_000;
+use crate::limits::TEST_FIRINGS as FIRINGS;
 
 /// Tests one layer without engine or protocol: what it passes up, writes down, waits for
 /// and refuses.

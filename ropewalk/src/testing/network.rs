@@ -37,9 +37,7 @@ pub struct Network {
     driver: Simulated,
 }
 
-/// Turns that a wait for something takes at most: far more than a test needs, and an end
-/// if what it waits for never comes.
-pub const TURNS_MAX: usize = 2_000_000;
+pub use crate::limits::TEST_TURNS as TURNS_MAX;
 
 impl Network {
     /// A calm network: nothing is cut, nothing takes time.

@@ -16,9 +16,7 @@ use crate::protocol::{
     TimerHandle,
 };
 
-/// Calls that may run in one `advance`. At it, it panics: one sets another for at once,
-/// for ever.
-pub(super) const FIRINGS: usize = 100_000;
+pub(super) use crate::limits::TEST_FIRINGS as FIRINGS;
 
 /// Ports that port 0 becomes, one after another.
 const FIRST_FREE_PORT: u16 = 49_152;
