@@ -14,7 +14,7 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use socket2::Socket;
 
-use super::resolver::{Resolver, lookup};
+use super::resolver::{Resolver, lookup_ips};
 use super::stream::{self, Bound};
 use super::wakeup::{Alarm, Ring, alarm};
 use crate::addr::Addr;
@@ -240,7 +240,7 @@ impl Driver for Blocking {
     }
 
     fn lookup(&self, host: &str) -> io::Result<Vec<IpAddr>> {
-        Ok(lookup(host, 0)?.into_iter().map(|addr| addr.ip()).collect())
+        lookup_ips(host)
     }
 
     fn resolve(&self, host: &str, port: u16, reply: Reply) -> io::Result<()> {

@@ -17,7 +17,7 @@ use mio::event::Event;
 use mio::{Events, Interest, Registry, Token, Waker};
 use socket2::Socket;
 
-use super::resolver::{Resolver, lookup};
+use super::resolver::{Resolver, lookup_ips};
 use super::source::Source;
 use super::stream::{self, UnixFile};
 use crate::addr::Addr;
@@ -307,7 +307,7 @@ impl Driver for Poll {
     }
 
     fn lookup(&self, host: &str) -> io::Result<Vec<IpAddr>> {
-        Ok(lookup(host, 0)?.into_iter().map(|addr| addr.ip()).collect())
+        lookup_ips(host)
     }
 
     fn resolve(&self, host: &str, port: u16, reply: Reply) -> io::Result<()> {

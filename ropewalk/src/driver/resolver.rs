@@ -4,7 +4,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::engine::Reply;
@@ -89,8 +89,13 @@ impl Pool {
     }
 }
 
+/// The IP addresses of a name, for listening. Blocks.
+pub(crate) fn lookup_ips(host: &str) -> io::Result<Vec<IpAddr>> {
+    Ok(lookup(host, 0)?.into_iter().map(|addr| addr.ip()).collect())
+}
+
 /// The addresses of a name, in the system's order. Blocks.
-pub(crate) fn lookup(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+fn lookup(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     let found: Vec<SocketAddr> = (host, port).to_socket_addrs()?.collect();
     if found.is_empty() {
         return Err(io::Error::new(io::ErrorKind::NotFound, format!("`{host}` has no address")));

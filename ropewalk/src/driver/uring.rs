@@ -21,7 +21,7 @@ use rustix::event::{EventfdFlags, eventfd};
 use rustix::net::{RecvFlags, recv};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
-use super::resolver::{Resolver, lookup};
+use super::resolver::{Resolver, lookup_ips};
 use super::stream;
 use crate::addr::Addr;
 use crate::clock::{Clock, MachineClock};
@@ -365,7 +365,7 @@ impl Driver for Uring {
     }
 
     fn lookup(&self, host: &str) -> io::Result<Vec<IpAddr>> {
-        Ok(lookup(host, 0)?.into_iter().map(|addr| addr.ip()).collect())
+        lookup_ips(host)
     }
 
     fn resolve(&self, host: &str, port: u16, reply: Reply) -> io::Result<()> {

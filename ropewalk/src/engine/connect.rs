@@ -10,11 +10,12 @@ use std::rc::{Rc, Weak};
 use super::driver::Driver;
 use super::entry::{End, Source};
 use super::mail::Letter;
-use super::{Engine, Task};
+use super::{Engine, STACK_PANICKED, Task};
 use crate::addr::{Addr, Target};
+use crate::clock::Time;
 use crate::error::{Error, ErrorKind, Operation, describe_io};
 use crate::protocol::{
-    ClientFactory, ConnectionId, Connector, Deadline, Kind, Layers, Net, Reason, Reconnect,
+    ClientFactory, ConnectionId, Connector, Deadline, Kind, Net, Reason, Reconnect,
 };
 
 /// An attempt, whatever its factory.
@@ -38,6 +39,8 @@ struct Attempt<D: Driver, F> {
     refusals: RefCell<Vec<String>>,
     last: RefCell<Option<Reason>>,
     deadline: Cell<Option<u64>>,
+    /// When the whole attempt is over, names and all addresses included.
+    until: Cell<Time>,
     /// Whether `connect` was ever asked for.
     begun: Cell<bool>,
     /// Whether the factory heard that it began.
@@ -81,6 +84,7 @@ impl<D: Driver> Engine<D> {
             refusals: RefCell::default(),
             last: RefCell::default(),
             deadline: Cell::new(None),
+            until: Cell::new(Time::NEVER),
             begun: Cell::new(false),
             told: Cell::new(false),
             stop_asked: Cell::new(false),
@@ -101,6 +105,7 @@ impl<D: Driver, F: ClientFactory + 'static> Attempt<D, F> {
         let Some((me, engine)) = self.me() else { return };
         self.state.set(State::Trying);
         self.refusals.borrow_mut().clear();
+        self.last.take();
         self.tell_started(&me, &engine);
         if self.state.get() == State::Cancelled {
             return self.fail(Reason::new(Kind::Aborted));
@@ -108,9 +113,9 @@ impl<D: Driver, F: ClientFactory + 'static> Attempt<D, F> {
         if engine.draining.borrow().is_some() {
             return self.fail(Reason::new(Kind::Stopped));
         }
-        let at = engine.context.now() + engine.context.limits.connect;
+        self.until.set(engine.context.fresh_now() + engine.context.limits.connect);
         let expired = me.clone();
-        self.set_deadline(&engine, at, move || expired.expire());
+        self.set_deadline(&engine, self.until.get(), move || expired.expire());
         match &self.target {
             Target::Addr(addr) => {
                 self.addrs.replace(VecDeque::from([addr.clone()]));
@@ -137,20 +142,15 @@ impl<D: Driver, F: ClientFactory + 'static> Attempt<D, F> {
                 self.state.set(State::Resolving(key));
                 engine.lookups.borrow_mut().insert(key, me.clone());
                 // The name has a deadline of its own, within the whole attempt's.
-                let at = engine.context.now()
-                    + engine.context.limits.resolve.min(engine.context.limits.connect);
+                let at = engine.context.now() + engine.context.limits.resolve;
+                let at = at.min(self.until.get());
                 self.set_deadline(engine, at, move || me.expire());
             }
             Err(error) => self.fail(Reason::failed(error)),
         }
     }
 
-    fn set_deadline(
-        &self,
-        engine: &Rc<Engine<D>>,
-        at: crate::clock::Time,
-        then: impl FnOnce() + 'static,
-    ) {
+    fn set_deadline(&self, engine: &Rc<Engine<D>>, at: Time, then: impl FnOnce() + 'static) {
         self.clear_deadline(engine);
         self.deadline.set(Some(engine.call_at(at, Box::new(move |_| then()))));
     }
@@ -194,17 +194,10 @@ impl<D: Driver, F: ClientFactory + 'static> Attempt<D, F> {
             let addr = self.addrs.borrow_mut().pop_front();
             let Some(addr) = addr else { return self.fail_with_all() };
             self.current.replace(Some(addr.clone()));
-            let mut layers = Layers::new();
-            let (factory, mut stacked) = (self.factory.clone(), false);
-            engine.guarded("a factory's stack", || {
-                factory.borrow_mut().stack(&mut layers);
-                stacked = true;
-            });
-            if !stacked {
-                // Never without its layers: one of them may be what encrypts.
-                let cause = "the factory's stack panicked";
-                return self.fail(Reason::new(Kind::Panicked).because(cause));
-            }
+            let layers = engine.stack_of(|layers| self.factory.borrow_mut().stack(layers));
+            let Some(layers) = layers else {
+                return self.fail(Reason::new(Kind::Panicked).because(STACK_PANICKED));
+            };
             if self.state.get() == State::Cancelled {
                 return self.fail(Reason::new(Kind::Aborted));
             }
@@ -297,8 +290,7 @@ impl<D: Driver, F: ClientFactory + 'static> Attempting for Attempt<D, F> {
         match found {
             Ok(addrs) => {
                 self.addrs.replace(addrs.into_iter().map(Addr::from).collect());
-                let at = engine.context.now() + engine.context.limits.connect;
-                self.set_deadline(&engine, at, move || me.expire());
+                self.set_deadline(&engine, self.until.get(), move || me.expire());
                 self.try_next();
             }
             Err(error) => {

@@ -92,6 +92,8 @@ pub struct Engine<D: Driver> {
     this: Weak<Engine<D>>,
 }
 
+const STACK_PANICKED: &str = "the factory's stack panicked";
+
 /// What a callback asked for, done once it has returned.
 enum Task<D: Driver> {
     Request(Arc<Mailbox>, Request),
@@ -453,6 +455,18 @@ impl<D: Driver> Engine<D> {
         Ok(entry)
     }
 
+    /// A factory's layers. `None` if it panicked: a connection is never made without its
+    /// layers, of which one may be what encrypts.
+    fn stack_of(&self, stack: impl FnOnce(&mut Layers)) -> Option<Layers> {
+        let mut layers = Layers::new();
+        let mut stacked = None;
+        self.guarded("a factory's stack", || {
+            stack(&mut layers);
+            stacked = Some(layers);
+        });
+        stacked
+    }
+
     /// Takes a socket that is connected already, with its factory.
     ///
     /// # Errors
@@ -463,15 +477,8 @@ impl<D: Driver> Engine<D> {
         peer: &Addr,
         factory: Rc<RefCell<F>>,
     ) -> io::Result<()> {
-        let mut layers = Layers::new();
-        let mut stacked = false;
-        self.guarded("a factory's stack", || {
-            factory.borrow_mut().stack(&mut layers);
-            stacked = true;
-        });
-        if !stacked {
-            return Err(io::Error::other("the factory's stack panicked"));
-        }
+        let layers = self.stack_of(|layers| factory.borrow_mut().stack(layers));
+        let layers = layers.ok_or_else(|| io::Error::other(STACK_PANICKED))?;
         // A thread's engine gets its connection before it runs; its handles are at home.
         let _home = (!self.running.get()).then(|| Home::enter(self.clone()));
         let entry = self.insert(factory, layers, peer, false, |_| Ok(io))?;

@@ -74,10 +74,7 @@ fn end_of_input_does_not_drop_what_is_unsent() {
 fn end_of_input_after_close_cuts_nothing() {
     on_every_engine(|rig| {
         let much = rig.kind.too_much();
-        let server = rig.serve(Script::new().made(move |transport| {
-            transport.write(&vec![7; much]);
-            transport.close();
-        }));
+        let server = rig.serve(Script::sends_and_closes(much));
         let mut peer = rig.dial(server);
         peer.shutdown_write();
         assert!(peer.read_to_end().unwrap() == vec![7; much]);

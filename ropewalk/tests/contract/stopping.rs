@@ -61,10 +61,7 @@ fn a_protocol_that_is_told_to_stop_may_take_its_time() {
 fn a_connection_that_is_closing_is_not_told_to_stop() {
     on_every_engine(|rig| {
         let much = rig.kind.too_much();
-        let server = rig.serve(Script::new().made(move |transport| {
-            transport.write(&vec![7; much]);
-            transport.close();
-        }));
+        let server = rig.serve(Script::sends_and_closes(much));
         let mut peer = rig.dial(server);
         rig.until_call(Call::Made);
         rig.remote(server).stop().unwrap();

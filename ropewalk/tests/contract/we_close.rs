@@ -38,10 +38,7 @@ fn a_write_after_close_is_dropped_and_says_so() {
 fn all_that_was_written_before_close_arrives() {
     on_every_engine(|rig| {
         let much = rig.kind.too_much();
-        let server = rig.serve(Script::new().made(move |transport| {
-            transport.write(&vec![7; much]);
-            transport.close();
-        }));
+        let server = rig.serve(Script::sends_and_closes(much));
         let mut peer = rig.dial(server);
         // Nobody reads before the close has been asked for.
         rig.until_call(Call::Made);

@@ -60,6 +60,14 @@ impl Script {
         })
     }
 
+    /// Writes so many sevens when connected, and closes.
+    pub fn sends_and_closes(count: usize) -> Script {
+        Script::new().made(move |transport| {
+            transport.write(&vec![7; count]);
+            transport.close();
+        })
+    }
+
     setter!(made: &mut dyn Transport);
     setter!(data: &mut dyn Transport, &[u8]);
     setter!(eof: &mut dyn Transport);
