@@ -31,6 +31,7 @@ use ropewalk::addr::{Addr, Target};
 use ropewalk::clock::{Clock, Time, VirtualClock};
 use ropewalk::engine::{Driver, Engine, Entry, Reply, Sent, Wake};
 use ropewalk::limits::{HARD_LIMIT_TIMES_HIGH, LAYERS, Limits};
+use ropewalk::options::SocketOptions;
 use ropewalk::protocol::{ConnectionId, Factory, Kind, Layers, Net, Out};
 use ropewalk::{Flow, Handle, Reason};
 
@@ -88,7 +89,7 @@ fn play(script: &[u8], telling: bool) -> Rc<World> {
     let build = Build(world.clone());
     if world.word() & 3 == 0 {
         world.kernel.borrow_mut().connecting = true;
-        engine.connect_with(Target::Addr(Addr::Memory(1)), build);
+        engine.connect_with(Target::Addr(Addr::Memory(1)), &SocketOptions::default(), build);
     } else {
         let build = Rc::new(RefCell::new(build));
         let adopted = engine.adopt((), &Addr::Memory(1), build);
@@ -271,13 +272,13 @@ impl Driver for Scripted {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    fn listen(&self, _: u32, _: &Addr) -> io::Result<((), Addr)> {
+    fn listen(&self, _: u32, _: &Addr, _: &SocketOptions) -> io::Result<((), Addr)> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
     fn accept_now(&self, _: &Rc<Engine<Self>>, _: u32, (): &(), _: usize) {}
 
-    fn connect(&self, id: ConnectionId, _: &Addr) -> io::Result<()> {
+    fn connect(&self, id: ConnectionId, _: &Addr, _: &SocketOptions) -> io::Result<()> {
         self.0.kernel.borrow_mut().id = Some(id);
         Ok(())
     }

@@ -26,7 +26,8 @@ pub enum Addr {
     #[doc(alias = "AF_INET")]
     #[doc(alias = "AF_INET6")]
     Ip(SocketAddr),
-    /// A Unix socket's file. `None` for an end that was never bound, as most clients.
+    /// A Unix socket's file; with a leading zero byte an abstract name (Linux). `None` for
+    /// an end that was never bound, as most clients.
     #[doc(alias = "AF_UNIX")]
     Unix(Option<Arc<Path>>),
     /// An end in memory, by its number in the simulation.
@@ -39,7 +40,7 @@ impl Addr {
     pub fn host(&self) -> Cow<'_, str> {
         match self {
             Addr::Ip(ip) => Cow::Owned(ip.ip().to_string()),
-            Addr::Unix(Some(path)) => path.to_string_lossy(),
+            Addr::Unix(Some(path)) => unix_name(path),
             Addr::Unix(None) => Cow::Borrowed("unix"),
             Addr::Memory(number) => Cow::Owned(format!("memory:{number}")),
         }
@@ -210,7 +211,7 @@ impl fmt::Display for Site {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Site::Tcp(at) => at.fmt(f),
-            Site::Unix(path) => path.display().fmt(f),
+            Site::Unix(path) => f.write_str(&unix_name(path)),
             Site::Memory(number) => write!(f, "memory:{number}"),
         }
     }
@@ -249,6 +250,14 @@ impl fmt::Display for Target {
             Target::Name(host, port) => write!(f, "{host}:{port}"),
             Target::Addr(addr) => addr.fmt(f),
         }
+    }
+}
+
+/// A Unix socket's name as one writes it: its path, or `@name` for an abstract one.
+pub fn unix_name(path: &Path) -> Cow<'_, str> {
+    match path.to_string_lossy() {
+        name if name.starts_with('\0') => Cow::Owned(format!("@{}", &name[1..])),
+        name => name,
     }
 }
 

@@ -38,6 +38,7 @@ pub mod engine;
 pub mod error;
 pub mod limits;
 pub mod observe;
+pub mod options;
 pub mod policy;
 pub mod protocol;
 pub mod reactor;

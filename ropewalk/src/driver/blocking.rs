@@ -21,6 +21,7 @@ use crate::addr::Addr;
 use crate::clock::{Clock, MachineClock};
 use crate::engine::{Driver, Engine, Entry, Reply, Sent, Wake};
 use crate::limits;
+use crate::options::SocketOptions;
 use crate::protocol::{ConnectionId, Out};
 
 /// The driver of a connection's own thread.
@@ -247,8 +248,13 @@ impl Driver for Blocking {
         self.resolver.resolve(host, port, reply)
     }
 
-    fn listen(&self, number: u32, at: &Addr) -> io::Result<(BlockingListener, Addr)> {
-        let bound = Rc::new(stream::listen(at)?);
+    fn listen(
+        &self,
+        number: u32,
+        at: &Addr,
+        options: &SocketOptions,
+    ) -> io::Result<(BlockingListener, Addr)> {
+        let bound = Rc::new(stream::listen(at, options)?);
         let addr = bound.addr.clone();
         self.listeners.borrow_mut().push((number, Rc::downgrade(&bound)));
         Ok((BlockingListener(bound), addr))
@@ -264,8 +270,13 @@ impl Driver for Blocking {
         self.accept_bound(engine, number, &listener.0, most);
     }
 
-    fn connect(&self, id: ConnectionId, to: &Addr) -> io::Result<BlockingIo> {
-        let socket = stream::connect(to)?;
+    fn connect(
+        &self,
+        id: ConnectionId,
+        to: &Addr,
+        options: &SocketOptions,
+    ) -> io::Result<BlockingIo> {
+        let socket = stream::connect(to, options)?;
         self.connections.borrow_mut().push(id);
         Ok(BlockingIo { socket, hung_up: Cell::new(false) })
     }

@@ -5,6 +5,7 @@
 mod blocking;
 mod poll;
 mod resolver;
+mod settings;
 mod signals;
 mod simulated;
 mod source;

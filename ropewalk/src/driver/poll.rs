@@ -24,6 +24,7 @@ use crate::addr::Addr;
 use crate::clock::{Clock, MachineClock};
 use crate::engine::{Driver, Engine, Entry, Reply, Sent, Wake};
 use crate::limits;
+use crate::options::SocketOptions;
 use crate::protocol::{ConnectionId, Out};
 
 /// The readiness driver.
@@ -314,8 +315,13 @@ impl Driver for Poll {
         self.resolver.resolve(host, port, reply)
     }
 
-    fn listen(&self, number: u32, at: &Addr) -> io::Result<(PollListener, Addr)> {
-        let stream::Bound { socket, addr, file } = stream::listen(at)?;
+    fn listen(
+        &self,
+        number: u32,
+        at: &Addr,
+        options: &SocketOptions,
+    ) -> io::Result<(PollListener, Addr)> {
+        let stream::Bound { socket, addr, file } = stream::listen(at, options)?;
         let bound = Rc::new(Bound { source: Source::listener(socket), _file: file });
         bound.source.register(&self.registry, token(LISTENER_SLOT, number), Interest::READABLE)?;
         let mut listeners = self.listeners.borrow_mut();
@@ -334,8 +340,8 @@ impl Driver for Poll {
         self.accept_bound(engine, number, &listener.0, most);
     }
 
-    fn connect(&self, id: ConnectionId, to: &Addr) -> io::Result<PollIo> {
-        let io = PollIo::new(stream::connect(to)?);
+    fn connect(&self, id: ConnectionId, to: &Addr, options: &SocketOptions) -> io::Result<PollIo> {
+        let io = PollIo::new(stream::connect(to, options)?);
         io.source.register(&self.registry, token(id.slot, id.generation), BOTH)?;
         io.registered.set(true);
         Ok(io)

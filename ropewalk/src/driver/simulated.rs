@@ -22,6 +22,7 @@ use crate::addr::Addr;
 use crate::clock::{Clock, Time, VirtualClock};
 use crate::engine::{Driver, Engine, Entry, Reply, Sent, Wake};
 use crate::limits;
+use crate::options::SocketOptions;
 use crate::protocol::{ConnectionId, Out};
 
 /// The simulated driver. Clones are the same network.
@@ -422,7 +423,12 @@ impl Driver for Simulated {
         Ok(())
     }
 
-    fn listen(&self, number: u32, at: &Addr) -> io::Result<(SimulatedListener, Addr)> {
+    fn listen(
+        &self,
+        number: u32,
+        at: &Addr,
+        _: &SocketOptions,
+    ) -> io::Result<(SimulatedListener, Addr)> {
         let Addr::Memory(memory) = at else { return Err(io::ErrorKind::Unsupported.into()) };
         let mut state = self.0.state.borrow_mut();
         if state.listeners.contains_key(memory) {
@@ -455,7 +461,7 @@ impl Driver for Simulated {
         }
     }
 
-    fn connect(&self, id: ConnectionId, to: &Addr) -> io::Result<SimulatedIo> {
+    fn connect(&self, id: ConnectionId, to: &Addr, _: &SocketOptions) -> io::Result<SimulatedIo> {
         let Addr::Memory(memory) = to else { return Err(io::ErrorKind::Unsupported.into()) };
         let mut state = self.0.state.borrow_mut();
         let now = self.0.clock.now();

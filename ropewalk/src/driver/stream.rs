@@ -9,8 +9,10 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 
+use super::settings;
 use crate::addr::Addr;
 use crate::limits;
+use crate::options::SocketOptions;
 
 #[cfg(unix)]
 mod unix;
@@ -35,8 +37,8 @@ pub(crate) struct Bound {
 
 /// Binds and listens. `SO_REUSEADDR` is set where it means "despite old connections in
 /// TIME_WAIT", and not on Windows, where it would mean "despite another listener".
-pub(crate) fn listen(at: &Addr) -> io::Result<Bound> {
-    let Addr::Ip(ip) = at else { return unix_listen(at) };
+pub(crate) fn listen(at: &Addr, options: &SocketOptions) -> io::Result<Bound> {
+    let Addr::Ip(ip) = at else { return unix_listen(at, options) };
     let socket = Socket::new(Domain::for_address(*ip), Type::STREAM, Some(Protocol::TCP))?;
     // On Windows it would allow a second listener on the same port.
     #[cfg(unix)]
@@ -45,28 +47,32 @@ pub(crate) fn listen(at: &Addr) -> io::Result<Bound> {
         // IPv4 has a listener of its own, so that a peer's address is written as what it is.
         socket.set_only_v6(ip.ip() == Ipv6Addr::UNSPECIFIED)?;
     }
+    settings::apply(&socket, at, options)?;
     socket.bind(&(*ip).into())?;
-    socket.listen(limits::BACKLOG)?;
+    socket.listen(backlog(options))?;
     socket.set_nonblocking(true)?;
-    // Accepted sockets inherit it, which saves a call for each; where they do not, a
-    // small answer would wait for the peer's acknowledgement of the one before.
-    socket.set_tcp_nodelay(true)?;
+    settings::apply_tcp(&socket, options)?;
     let addr = addr_of(&socket.local_addr()?);
     Ok(Bound { socket, addr, file: None })
 }
 
-fn unix_listen(at: &Addr) -> io::Result<Bound> {
+fn unix_listen(at: &Addr, options: &SocketOptions) -> io::Result<Bound> {
     match at {
         Addr::Unix(Some(path)) => {
-            let (socket, file) = UnixFile::listen(path)?;
-            Ok(Bound { socket, addr: at.clone(), file: Some(file) })
+            let (socket, file) = UnixFile::bind(path, Type::STREAM, options.mode)?;
+            socket.listen(backlog(options))?;
+            Ok(Bound { socket, addr: at.clone(), file })
         }
         _ => Err(unsupported("this kind of address")),
     }
 }
 
+fn backlog(options: &SocketOptions) -> i32 {
+    options.backlog.map_or(limits::BACKLOG, |backlog| backlog.try_into().unwrap_or(i32::MAX))
+}
+
 /// Begins to connect. The socket is writable, or failed, when it is decided.
-pub(crate) fn connect(to: &Addr) -> io::Result<Socket> {
+pub(crate) fn connect(to: &Addr, options: &SocketOptions) -> io::Result<Socket> {
     let (domain, address) = match to {
         Addr::Ip(ip) => (Domain::for_address(*ip), SockAddr::from(*ip)),
         Addr::Unix(Some(path)) => (Domain::UNIX, SockAddr::unix(path)?),
@@ -74,8 +80,9 @@ pub(crate) fn connect(to: &Addr) -> io::Result<Socket> {
     };
     let socket = Socket::new(domain, Type::STREAM, None)?;
     socket.set_nonblocking(true)?;
+    settings::apply(&socket, to, options)?;
     if domain != Domain::UNIX {
-        socket.set_tcp_nodelay(true)?;
+        settings::apply_tcp(&socket, options)?;
     }
     match socket.connect(&address) {
         Err(error) if !is_in_progress(&error) => Err(error),

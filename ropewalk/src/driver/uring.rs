@@ -22,11 +22,13 @@ use rustix::net::{RecvFlags, recv};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use super::resolver::{Resolver, lookup_ips};
+use super::settings;
 use super::stream;
 use crate::addr::Addr;
 use crate::clock::{Clock, MachineClock};
 use crate::engine::{Driver, Engine, Entry, Reply, Sent, Wake};
 use crate::limits;
+use crate::options::SocketOptions;
 use crate::protocol::{ConnectionId, Out};
 
 use crate::limits::RING_ENTRIES;
@@ -372,11 +374,16 @@ impl Driver for Uring {
         self.resolver.resolve(host, port, reply)
     }
 
-    fn listen(&self, number: u32, at: &Addr) -> io::Result<(UringListener, Addr)> {
+    fn listen(
+        &self,
+        number: u32,
+        at: &Addr,
+        options: &SocketOptions,
+    ) -> io::Result<(UringListener, Addr)> {
         if !matches!(at, Addr::Ip(_)) {
             return Err(stream::unsupported("a Unix socket with io_uring"));
         }
-        let bound = stream::listen(at)?;
+        let bound = stream::listen(at, options)?;
         // The ring waits only where the descriptor would block.
         bound.socket.set_nonblocking(false)?;
         let socket = Rc::new(bound.socket);
@@ -421,12 +428,13 @@ impl Driver for Uring {
         }
     }
 
-    fn connect(&self, id: ConnectionId, to: &Addr) -> io::Result<UringIo> {
+    fn connect(&self, id: ConnectionId, to: &Addr, options: &SocketOptions) -> io::Result<UringIo> {
         let Addr::Ip(ip) = to else {
             return Err(stream::unsupported("a Unix socket with io_uring"));
         };
         let socket = Socket::new(Domain::for_address(*ip), Type::STREAM, Some(Protocol::TCP))?;
-        socket.set_tcp_nodelay(true)?;
+        settings::apply(&socket, to, options)?;
+        settings::apply_tcp(&socket, options)?;
         let fd = Fd(socket.as_raw_fd());
         let address = Box::new(SockAddr::from(*ip));
         let key = self.submit(Operation::Connect(id, address), |operation| match operation {

@@ -14,6 +14,7 @@ use super::{Engine, STACK_PANICKED, Task};
 use crate::addr::{Addr, Target};
 use crate::clock::Time;
 use crate::error::{Error, ErrorKind, Operation, describe_io};
+use crate::options::SocketOptions;
 use crate::protocol::{
     ClientFactory, ConnectionId, Connector, Deadline, Kind, Net, Reason, Reconnect,
 };
@@ -32,6 +33,7 @@ struct Attempt<D: Driver, F> {
     engine: Weak<Engine<D>>,
     this: Weak<Attempt<D, F>>,
     target: Target,
+    options: SocketOptions,
     factory: Rc<RefCell<F>>,
     state: Cell<State>,
     addrs: RefCell<VecDeque<Addr>>,
@@ -72,12 +74,14 @@ impl<D: Driver> Engine<D> {
     pub fn connect_with<F: ClientFactory + 'static>(
         &self,
         target: Target,
+        options: &SocketOptions,
         factory: F,
     ) -> Connector {
         let attempt = Rc::new_cyclic(|this| Attempt {
             engine: self.this.clone(),
             this: this.clone(),
             target,
+            options: options.clone(),
             factory: Rc::new(RefCell::new(factory)),
             state: Cell::new(State::Idle),
             addrs: RefCell::default(),
@@ -113,7 +117,8 @@ impl<D: Driver, F: ClientFactory + 'static> Attempt<D, F> {
         if engine.draining.borrow().is_some() {
             return self.fail(Reason::new(Kind::Stopped));
         }
-        self.until.set(engine.context.fresh_now() + engine.context.limits.connect);
+        let within = self.options.timeout.unwrap_or(engine.context.limits.connect);
+        self.until.set(engine.context.fresh_now() + within);
         let expired = me.clone();
         self.set_deadline(&engine, self.until.get(), move || expired.expire());
         match &self.target {
@@ -204,7 +209,7 @@ impl<D: Driver, F: ClientFactory + 'static> Attempt<D, F> {
             let source = Client(me.clone());
             let opened = engine.insert(source, layers, &addr, true, |id| {
                 self.state.set(State::Connecting(id));
-                engine.driver.connect(id, &addr)
+                engine.driver.connect(id, &addr, &self.options)
             });
             match opened {
                 Ok(_) => return,

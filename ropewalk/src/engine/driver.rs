@@ -16,6 +16,7 @@ use std::time::Duration;
 use super::{Engine, Entry};
 use crate::addr::Addr;
 use crate::clock::Clock;
+use crate::options::SocketOptions;
 use crate::protocol::{ConnectionId, Out};
 
 /// Does the I/O of an engine.
@@ -46,7 +47,12 @@ pub trait Driver: Sized + 'static {
 
     /// Binds and listens. Connections are reported by [`Engine::on_accepted`] under this
     /// number.
-    fn listen(&self, number: u32, at: &Addr) -> io::Result<(Self::Listener, Addr)>;
+    fn listen(
+        &self,
+        number: u32,
+        at: &Addr,
+        options: &SocketOptions,
+    ) -> io::Result<(Self::Listener, Addr)>;
 
     /// Takes what the kernel has queued, at most `most` connections.
     fn accept_now(
@@ -58,7 +64,8 @@ pub trait Driver: Sized + 'static {
     );
 
     /// Begins to connect; [`Engine::on_connected`] tells how it went.
-    fn connect(&self, id: ConnectionId, to: &Addr) -> io::Result<Self::Io>;
+    fn connect(&self, id: ConnectionId, to: &Addr, options: &SocketOptions)
+    -> io::Result<Self::Io>;
 
     /// Begins to read an accepted connection.
     fn start(&self, id: ConnectionId, io: &Self::Io) -> io::Result<()>;

@@ -13,6 +13,7 @@ use super::{Engine, Task};
 use crate::addr::{Addr, ListenAt, ListenHost, Site};
 use crate::error::{Error, ErrorKind, Operation, Result, no_descriptors};
 use crate::limits;
+use crate::options::SocketOptions;
 use crate::protocol::{Factory, Listener, StopListening};
 
 /// One bound address.
@@ -35,9 +36,14 @@ impl<D: Driver> Engine<D> {
     ///
     /// # Errors
     /// The address cannot be bound; nothing is left half bound.
-    pub fn listen_with<F: Factory + 'static>(&self, at: &Site, factory: F) -> Result<Listener> {
+    pub fn listen_with<F: Factory + 'static>(
+        &self,
+        at: &Site,
+        options: &SocketOptions,
+        factory: F,
+    ) -> Result<Listener> {
         let factory = Rc::new(RefCell::new(factory));
-        self.listen_raw(at, move || {
+        self.listen_raw(at, options, move || {
             let factory = factory.clone();
             Box::new(move |engine, io, peer| engine.adopt(io, peer, factory.clone()))
         })
@@ -47,16 +53,24 @@ impl<D: Driver> Engine<D> {
     ///
     /// # Errors
     /// As [`Engine::listen_with`].
-    pub fn listen_raw(&self, at: &Site, accept: impl Fn() -> Accept<D>) -> Result<Listener> {
+    pub fn listen_raw(
+        &self,
+        at: &Site,
+        options: &SocketOptions,
+        accept: impl Fn() -> Accept<D>,
+    ) -> Result<Listener> {
         if self.draining.borrow().is_some() {
             return Err(Error::new(Operation::Listen, ErrorKind::Stopped, "it is stopping").at(at));
         }
         let bound = match at {
-            Site::Tcp(at) => self.bind_tcp(at)?,
+            Site::Tcp(at) => self.bind_tcp(at, options)?,
             Site::Unix(path) => {
-                vec![self.bind(&path.clone().into()).map_err(|error| unix_error(at, error))?]
+                let path = path.clone().into();
+                vec![self.bind(&path, options).map_err(|error| unix_error(at, error))?]
             }
-            Site::Memory(number) => vec![self.bind(&Addr::Memory(*number)).map_err(named(at))?],
+            Site::Memory(number) => {
+                vec![self.bind(&Addr::Memory(*number), options).map_err(named(at))?]
+            }
         };
         let mut stoppers = Vec::new();
         let mut addrs = Vec::new();
@@ -77,22 +91,26 @@ impl<D: Driver> Engine<D> {
         Ok(Listener::new(addrs, Rc::new(Stopper { engine, listeners: RefCell::new(stoppers) })))
     }
 
-    fn bind(&self, at: &Addr) -> io::Result<(u32, D::Listener, Addr)> {
+    fn bind(&self, at: &Addr, options: &SocketOptions) -> io::Result<(u32, D::Listener, Addr)> {
         let number = self.next_listener.get();
         self.next_listener.set(number.wrapping_add(1));
-        let (listener, addr) = self.driver.listen(number, at)?;
+        let (listener, addr) = self.driver.listen(number, at, options)?;
         Ok((number, listener, addr))
     }
 
     /// Every address of `at` on one port. A port taken in one family is an error, and
     /// what was bound before it is dropped with it.
-    fn bind_tcp(&self, at: &ListenAt) -> Result<Vec<(u32, D::Listener, Addr)>> {
+    fn bind_tcp(
+        &self,
+        at: &ListenAt,
+        options: &SocketOptions,
+    ) -> Result<Vec<(u32, D::Listener, Addr)>> {
         let ips = match &at.host {
             ListenHost::Name(name) => self.driver.lookup(name).map_err(named(at))?,
             _ => at.ips(),
         };
         for attempt in 1..=limits::PORT_ZERO_TRIES {
-            match self.bind_all(&ips, at.port) {
+            match self.bind_all(&ips, at.port, options) {
                 // The port that the system gave for one family is taken in the other.
                 Err((ip, error))
                     if at.port == 0
@@ -118,10 +136,11 @@ impl<D: Driver> Engine<D> {
         &self,
         ips: &[IpAddr],
         mut port: u16,
+        options: &SocketOptions,
     ) -> std::result::Result<Vec<(u32, D::Listener, Addr)>, (IpAddr, io::Error)> {
         let mut bound: Vec<(u32, D::Listener, Addr)> = Vec::new();
         for ip in ips {
-            match self.bind(&SocketAddr::new(*ip, port).into()) {
+            match self.bind(&SocketAddr::new(*ip, port).into(), options) {
                 Ok(one) => {
                     port = one.2.port().unwrap_or(port);
                     bound.push(one);

@@ -13,6 +13,7 @@ use crate::addr::{Site, Target};
 use crate::clock::Time;
 use crate::connection::{Input, TOP, drop_guarded};
 use crate::error::Result;
+use crate::options::SocketOptions;
 use crate::protocol::{
     ConnectionId, Connector, DynClientFactory, DynFactory, Flow, HandleError, Listener, Mailbox,
     Net, Postpone, Request, TimerHandle,
@@ -28,11 +29,11 @@ impl<D: Driver> Net for Engine<D> {
     }
 
     fn connect(&self, to: Target, factory: Box<dyn DynClientFactory>) -> Connector {
-        self.connect_with(to, factory)
+        self.connect_with(to, &SocketOptions::default(), factory)
     }
 
     fn listen(&self, at: Site, factory: Box<dyn DynFactory>) -> Result<Listener> {
-        self.listen_with(&at, factory)
+        self.listen_with(&at, &SocketOptions::default(), factory)
     }
 
     fn call_later(&self, after: Duration, f: Box<dyn FnOnce(&dyn Net)>) -> TimerHandle {

@@ -15,6 +15,7 @@ use crate::engine::{Engine, Remote, Report};
 use crate::error::{Error, Operation, Result};
 use crate::limits::Limits;
 use crate::observe::Observer;
+use crate::options::SocketOptions;
 use crate::protocol::{ClientFactory, Connector, Factory, Listener, Net, TimerHandle};
 
 /// An event loop: one thread, many connections.
@@ -207,7 +208,20 @@ impl Reactor {
     /// # Errors
     /// As [`Reactor::listen_tcp`].
     pub fn listen<F: Factory + 'static>(&self, at: &Site, factory: F) -> Result<Listener> {
-        on_engine!(self, engine => engine.listen_with(at, factory))
+        self.listen_with(at, &SocketOptions::default(), factory)
+    }
+
+    /// The same, with the listening socket set so.
+    ///
+    /// # Errors
+    /// As [`Reactor::listen_tcp`]; the system refuses an option.
+    pub fn listen_with<F: Factory + 'static>(
+        &self,
+        at: &Site,
+        options: &SocketOptions,
+        factory: F,
+    ) -> Result<Listener> {
+        on_engine!(self, engine => engine.listen_with(at, options, factory))
     }
 
     /// Connects over TCP. A name is resolved off the loop, with a deadline, and every
@@ -234,7 +248,18 @@ impl Reactor {
 
     /// Connects, whatever the family.
     pub fn connect<F: ClientFactory + 'static>(&self, to: Target, factory: F) -> Connector {
-        on_engine!(self, engine => engine.connect_with(to, factory))
+        self.connect_with(to, &SocketOptions::default(), factory)
+    }
+
+    /// The same, with the socket set so. An option that the system refuses fails the
+    /// attempt.
+    pub fn connect_with<F: ClientFactory + 'static>(
+        &self,
+        to: Target,
+        options: &SocketOptions,
+        factory: F,
+    ) -> Connector {
+        on_engine!(self, engine => engine.connect_with(to, options, factory))
     }
 
     /// Runs `f` on the loop, once, after at least `after`. Calls run in the order of

@@ -13,6 +13,7 @@ use crate::engine::{Engine, Guest, Remote, Report};
 use crate::error::{Error, Operation, Result};
 use crate::limits::{self, Limits};
 use crate::observe::Observer;
+use crate::options::SocketOptions;
 use crate::protocol::{Factory, Listener, Shared};
 
 /// Serves each connection in a thread of its own, with the same [`Protocol`]s that run
@@ -84,9 +85,22 @@ impl ThreadServer {
     /// # Errors
     /// As [`ThreadServer::listen_tcp`].
     pub fn listen<F: Factory + Send + 'static>(&self, at: &Site, factory: F) -> Result<Listener> {
+        self.listen_with(at, &SocketOptions::default(), factory)
+    }
+
+    /// The same, with the listening socket set so.
+    ///
+    /// # Errors
+    /// As [`ThreadServer::listen_tcp`]; the system refuses an option.
+    pub fn listen_with<F: Factory + Send + 'static>(
+        &self,
+        at: &Site,
+        options: &SocketOptions,
+        factory: F,
+    ) -> Result<Listener> {
         let factory = Shared::new(factory);
         let (limits, observer) = (self.limits, self.observer.clone());
-        self.engine.listen_raw(at, move || {
+        self.engine.listen_raw(at, options, move || {
             let (factory, observer) = (factory.clone(), observer.clone());
             Box::new(move |engine, io, peer| {
                 if engine.guests() >= limits::THREADS {

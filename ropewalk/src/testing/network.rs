@@ -12,6 +12,7 @@ use crate::driver::{Simulated, Weather};
 use crate::engine::{Engine, Remote};
 use crate::error::Result;
 use crate::limits::Limits;
+use crate::options::SocketOptions;
 use crate::protocol::{ClientFactory, Connector, Factory, Listener, Net};
 
 /// A network in memory. The engine is the real one; only the wire is made of chance.
@@ -61,12 +62,16 @@ impl Network {
     /// # Errors
     /// The number is taken.
     pub fn listen<F: Factory + 'static>(&self, number: u64, factory: F) -> Result<Listener> {
-        self.engine.listen_with(&Site::Memory(number), factory)
+        self.engine.listen_with(&Site::Memory(number), &SocketOptions::default(), factory)
     }
 
     /// Connects to a number.
     pub fn connect<F: ClientFactory + 'static>(&self, number: u64, factory: F) -> Connector {
-        self.engine.connect_with(Target::Addr(Addr::Memory(number)), factory)
+        self.engine.connect_with(
+            Target::Addr(Addr::Memory(number)),
+            &SocketOptions::default(),
+            factory,
+        )
     }
 
     /// Opens an end for the test's own hands.

@@ -7,7 +7,7 @@ use crate::{Tree, assert_refused, assert_tidy};
 /// The modules of the library, from the bottom up, one rank a line. Neighbours of one rank may
 /// not use one another, except on the first line.
 const ORDER: &[&[&str]] = &[
-    &["error", "addr", "limits", "clock"],
+    &["error", "addr", "limits", "clock", "options", "sys"],
     &["protocol"],
     &["observe"],
     &["connection"],

@@ -4,7 +4,7 @@
 
 use std::io;
 // Named by the `accept` of some platforms only.
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 #[cfg(any(target_os = "linux", target_os = "freebsd"))]
@@ -18,7 +18,6 @@ use super::retry;
 #[cfg(any(target_os = "linux", target_os = "freebsd"))]
 use super::unmapped;
 use crate::addr::Addr;
-use crate::limits;
 
 /// The next connection in the queue, non-blocking and closed on exec. `WouldBlock` says
 /// that there is none.
@@ -93,26 +92,41 @@ pub(crate) struct UnixFile {
 }
 
 impl UnixFile {
-    /// Binds and listens. A file left behind by a server that died is replaced; one that
-    /// somebody listens on is "in use".
-    pub(crate) fn listen(path: &Path) -> io::Result<(Socket, UnixFile)> {
-        let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    /// Binds. A file left behind by a server that died is replaced; one that somebody
+    /// holds is "in use". An abstract name has no file.
+    pub(crate) fn bind(
+        path: &Path,
+        kind: Type,
+        mode: Option<u32>,
+    ) -> io::Result<(Socket, Option<UnixFile>)> {
+        let socket = Socket::new(Domain::UNIX, kind, None)?;
         let address = SockAddr::unix(path)?;
+        if is_abstract(path) {
+            socket.bind(&address)?;
+            socket.set_nonblocking(true)?;
+            return Ok((socket, None));
+        }
+        if let Some(mode) = mode {
+            narrow(&socket, mode)?;
+        }
         match socket.bind(&address) {
             Err(error)
                 if error.kind() == io::ErrorKind::AddrInUse
                     && is_socket(path)
-                    && is_stale(&address) =>
+                    && is_stale(&address, kind) =>
             {
                 std::fs::remove_file(path)?;
                 socket.bind(&address)?;
             }
             bound => bound?,
         }
-        socket.listen(limits::BACKLOG)?;
+        let file = UnixFile { path: path.to_owned(), identity: identity(path)? };
+        if let Some(mode) = mode {
+            // Bits that the process's mask took away.
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
+        }
         socket.set_nonblocking(true)?;
-        let identity = identity(path)?;
-        Ok((socket, UnixFile { path: path.to_owned(), identity }))
+        Ok((socket, Some(file)))
     }
 }
 
@@ -131,10 +145,24 @@ fn is_socket(path: &Path) -> bool {
 }
 
 /// Whether nobody listens: only a refusal says so. A full queue (`EAGAIN`) does not.
-fn is_stale(address: &SockAddr) -> bool {
-    let Ok(probe) = Socket::new(Domain::UNIX, Type::STREAM, None) else { return false };
+fn is_stale(address: &SockAddr, kind: Type) -> bool {
+    let Ok(probe) = Socket::new(Domain::UNIX, kind, None) else { return false };
     let refused = |error: io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
     probe.set_nonblocking(true).is_ok() && probe.connect(address).is_err_and(refused)
+}
+
+fn is_abstract(path: &Path) -> bool {
+    path.as_os_str().as_encoded_bytes().first() == Some(&0)
+}
+
+/// The file is made with the socket's own mode, so that there is no instant at which more
+/// is allowed than asked for.
+// Where a socket has no mode before it is bound, the call does no harm.
+fn narrow(socket: &Socket, mode: u32) -> io::Result<()> {
+    match rustix::fs::fchmod(socket, rustix::fs::Mode::from_raw_mode(mode as _)) {
+        Ok(()) | Err(rustix::io::Errno::INVAL) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn identity(path: &Path) -> io::Result<(u64, u64)> {

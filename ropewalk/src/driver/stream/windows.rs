@@ -36,7 +36,11 @@ pub(super) fn path_of(_: &SockAddr) -> Option<Arc<Path>> {
 pub(crate) struct UnixFile(std::convert::Infallible);
 
 impl UnixFile {
-    pub(crate) fn listen(_: &Path) -> io::Result<(Socket, UnixFile)> {
+    pub(crate) fn bind(
+        _: &Path,
+        _: socket2::Type,
+        _: Option<u32>,
+    ) -> io::Result<(Socket, Option<UnixFile>)> {
         Err(unsupported("a Unix socket"))
     }
 }

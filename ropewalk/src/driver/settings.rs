@@ -1,0 +1,61 @@
+//! A socket's options, set: one rule for every driver and kind.
+//! Owns: which system option each setting is. Never: makes, binds or closes a socket.
+
+use std::io;
+use std::net::SocketAddr;
+
+use socket2::{Socket, TcpKeepalive};
+
+use crate::addr::Addr;
+use crate::options::SocketOptions;
+
+/// What every socket of an address takes, before it is bound or connected.
+pub(crate) fn apply(socket: &Socket, at: &Addr, options: &SocketOptions) -> io::Result<()> {
+    let Addr::Ip(ip) = at else { return Ok(()) };
+    if options.reuse_port == Some(true) {
+        reuse_port(socket)?;
+    }
+    if let Some(mark) = options.mark {
+        set_mark(socket, mark)?;
+    }
+    match (options.ttl, ip) {
+        (None, _) => Ok(()),
+        (Some(ttl), SocketAddr::V4(_)) => socket.set_ttl_v4(ttl.into()),
+        (Some(ttl), SocketAddr::V6(_)) => socket.set_unicast_hops_v6(ttl.into()),
+    }
+}
+
+/// What a TCP socket takes beside. Accepted sockets inherit it from their listener, which
+/// saves a call for each.
+pub(crate) fn apply_tcp(socket: &Socket, options: &SocketOptions) -> io::Result<()> {
+    // Without it a small answer waits for the peer's acknowledgement of the one before.
+    if options.nodelay != Some(false) {
+        socket.set_tcp_nodelay(true)?;
+    }
+    if let Some(after) = options.keepalive {
+        socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(after))?;
+    }
+    Ok(())
+}
+
+// Windows has no such option: there SO_REUSEADDR would steal the port.
+#[cfg(unix)]
+fn reuse_port(socket: &Socket) -> io::Result<()> {
+    socket.set_reuse_port(true)
+}
+
+#[cfg(not(unix))] // see above
+fn reuse_port(_: &Socket) -> io::Result<()> {
+    Err(super::stream::unsupported("sharing a port"))
+}
+
+// Linux alone has marks.
+#[cfg(target_os = "linux")]
+fn set_mark(socket: &Socket, mark: u32) -> io::Result<()> {
+    socket.set_mark(mark)
+}
+
+#[cfg(not(target_os = "linux"))] // see above
+fn set_mark(_: &Socket, _: u32) -> io::Result<()> {
+    Err(super::stream::unsupported("a firewall mark"))
+}

@@ -1,0 +1,38 @@
+//! How a socket is set, beside its address: what an endpoint's options say.
+//! Owns: the settings and what each means. Never: touches a socket.
+
+use std::time::Duration;
+
+/// Settings of one socket; what is `None` stays as the defaults have it.
+///
+/// Each belongs to some kinds of sockets only. Where it has no meaning it is an error of
+/// the endpoint that names it, and without effect here.
+///
+/// ```
+/// use ropewalk::options::SocketOptions;
+/// let options = SocketOptions { backlog: Some(512), ..SocketOptions::default() };
+/// assert_eq!(options.nodelay, None); // small answers leave at once, unless told otherwise
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SocketOptions {
+    /// Connections that the kernel keeps until they are accepted; by default
+    /// [`BACKLOG`](crate::limits::BACKLOG). The system's own limit (`somaxconn`) holds, too.
+    pub backlog: Option<u32>,
+    /// Several sockets listen on one port and share what comes (`SO_REUSEPORT`). Off by
+    /// default, so that a port in use is noticed.
+    pub reuse_port: Option<bool>,
+    /// Small answers leave at once (`TCP_NODELAY`). On by default.
+    pub nodelay: Option<bool>,
+    /// A silent peer is probed after so long (`SO_KEEPALIVE`, `TCP_KEEPIDLE`); whole
+    /// seconds. Off by default.
+    pub keepalive: Option<Duration>,
+    /// The deadline of a whole attempt to connect; by default
+    /// [`CONNECT`](crate::limits::CONNECT).
+    pub timeout: Option<Duration>,
+    /// The firewall's mark on what is sent (`SO_MARK`; Linux, needs a privilege).
+    pub mark: Option<u32>,
+    /// Routers that what is sent may pass (`IP_TTL`, `IPV6_UNICAST_HOPS`), 1 to 255.
+    pub ttl: Option<u8>,
+    /// The permissions of a Unix socket's file, as `0o660`.
+    pub mode: Option<u32>,
+}
