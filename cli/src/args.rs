@@ -69,5 +69,5 @@ fn duration(text: &str) -> Result<Duration, String> {
 
 /// Reads every endpoint before any is bound: a slip in the last leaves nothing listening.
 pub(crate) fn endpoints(texts: &[String]) -> ropewalk::Result<Vec<Endpoint>> {
-    texts.iter().map(|text| text.parse()).collect()
+    texts.iter().map(|text| Ok(text.parse::<Endpoint>()?)).collect()
 }

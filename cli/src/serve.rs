@@ -4,13 +4,13 @@
 
 use std::io::Write as _;
 
-use ropewalk::addr::{Addr, Site};
+use ropewalk::addr::Addr;
 use ropewalk::endpoint::Endpoint;
 use ropewalk::limits::Limits;
 use ropewalk::protocol::Factory;
 use ropewalk::server::ThreadServer;
 use ropewalk::service::{Echo, Timestamp};
-use ropewalk::{Listener, Reactor, Report};
+use ropewalk::{Error, Listener, Reactor, Report};
 
 use crate::args::{self, Model, Serve};
 use crate::failure::Failure;
@@ -55,7 +55,9 @@ where
         Model::Reactor => {
             let reactor = Reactor::builder().limits(limits).build()?;
             for endpoint in endpoints {
-                listeners.push(with_scheme(endpoint, reactor.listen(endpoint.site(), make()))?);
+                let (site, options) = (endpoint.site().map_err(Error::from)?, endpoint.options());
+                let listening = reactor.listen_with(&site, options, make());
+                listeners.push(with_scheme(endpoint, listening)?);
             }
             let _signals = or_warn(reactor.stop_on_signals());
             tell_serving(serve, endpoints, &listeners, notes);
@@ -64,7 +66,9 @@ where
         Model::Threads => {
             let server = ThreadServer::with(limits, None)?;
             for endpoint in endpoints {
-                listeners.push(with_scheme(endpoint, server.listen(endpoint.site(), make()))?);
+                let (site, options) = (endpoint.site().map_err(Error::from)?, endpoint.options());
+                let listening = server.listen_with(&site, options, make());
+                listeners.push(with_scheme(endpoint, listening)?);
             }
             let _signals = or_warn(server.stop_on_signals());
             tell_serving(serve, endpoints, &listeners, notes);
@@ -82,7 +86,7 @@ fn or_warn<T>(result: ropewalk::Result<T>) -> Option<T> {
 
 /// The address of an error as an endpoint is written.
 fn with_scheme<T>(endpoint: &Endpoint, result: ropewalk::Result<T>) -> ropewalk::Result<T> {
-    let scheme = scheme(endpoint.site());
+    let scheme = endpoint.scheme();
     result.map_err(|error| {
         let written = error.address().map(|address| format!("{scheme}:{address}"));
         match written {
@@ -92,16 +96,12 @@ fn with_scheme<T>(endpoint: &Endpoint, result: ropewalk::Result<T>) -> ropewalk:
     })
 }
 
-fn scheme(site: &Site) -> &'static str {
-    if matches!(site, Site::Unix(_)) { "unix" } else { "tcp" }
-}
-
 fn tell_serving(serve: &Serve, endpoints: &[Endpoint], listeners: &[Listener], notes: bool) {
     let addrs: Vec<String> = endpoints
         .iter()
         .zip(listeners)
         .flat_map(|(endpoint, listener)| {
-            let scheme = scheme(endpoint.site());
+            let scheme = endpoint.scheme();
             listener.addrs().iter().map(move |addr| format!("{scheme}:{addr}"))
         })
         .collect();

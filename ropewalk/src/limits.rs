@@ -152,6 +152,31 @@ pub const TEST_FIRINGS: usize = 100_000;
 /// if what it waits for never comes.
 pub const TEST_TURNS: usize = 2_000_000;
 
+/// The longest text of an endpoint: every path, name and option fits many times. At it: the
+/// text is refused unread, and the error keeps so much of it.
+pub const ENDPOINT_BYTES: usize = 4096;
+
+/// Columns of an endpoint that an error shows; a longer one is cut around the fault.
+pub const ENDPOINT_SHOWN_COLUMNS: usize = 100;
+
+/// The path of a Unix socket, or an abstract name with the zero before it: the system's own
+/// bound (108 with a closing zero on Linux; less on some others, where the bind says so).
+pub const UNIX_PATH_BYTES: usize = 107;
+
+/// A host's name: the bound of DNS. At it: the endpoint is refused.
+pub const HOST_BYTES: usize = 253;
+/// One label of it, between two dots.
+pub const HOST_LABEL_BYTES: usize = 63;
+
+/// The longest `timeout` that an endpoint may name: more is a slip. At it: it is refused.
+pub const ENDPOINT_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
+/// The longest `keepalive`, which is the kernel's own bound. At it: it is refused.
+pub const KEEPALIVE: Duration = Duration::from_secs(32_767);
+
+/// Letters of a word whose nearest is looked for. At it: none is near, since no word that
+/// we know is as long.
+pub const NEAREST_CHARS: usize = 32;
+
 const _: () = assert!(WATER_LOW_BYTES < WATER_HIGH_BYTES);
 const _: () = assert!(READ_BUFFER_BYTES > 64 * 1024 && READ_BUFFER_BYTES <= TURN_READ_BYTES);
 const _: () = assert!(LAYERS < 32, "a pause is one bit of a u32 for each level");

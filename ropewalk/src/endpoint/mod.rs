@@ -1,133 +1,335 @@
-//! Where to listen, as one writes it: `tcp:21555`, `unix:/run/x.sock`.
-//! Owns: the grammar, both ways. Never: binds or resolves.
+//! Where to listen and connect, as one writes it: `tcp:21555`, `unix:/run/x.sock,mode=0660`.
+//! Owns: the grammar, both ways, and what of it makes sense for whom.
+//! Never: binds, connects or resolves.
+//!
+//! ```text
+#![doc = include_str!("grammar.txt")]
+//! ```
+//!
+//! The address is written as in systemd's `ListenStream=`. What is displayed is the full
+//! form, which parses to the same. What cannot be meant is an [`EndpointError`], which knows
+//! where in the text it is wrong. `memory:7` is a number in a simulated network
+//! ([`testing`](crate::testing)).
 
 use std::fmt;
-use std::path::PathBuf;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use crate::addr::Site;
-use crate::error::{Error, ErrorKind, Operation, Result};
+use crate::addr::{Addr, ListenAt, ListenHost, Site, Target, unix_name};
+use crate::options::SocketOptions;
 
-/// Where to listen.
+mod error;
+mod foreign;
+mod nearest;
+mod options;
+mod parse;
+
+pub use error::EndpointError;
+pub use nearest::nearest;
+
+use error::Fault;
+use options::{Role, Written};
+use parse::Scheme;
+
+/// The grammar as a person reads it, with an example for each form.
+pub const GRAMMAR: &str = include_str!("grammar.txt");
+
+/// Where to listen or connect, and how its socket is set.
 ///
-/// `tcp:21555` is loopback, IPv4 and IPv6; `tcp:*:21555` all interfaces;
-/// `tcp:[::1]:21555`, `tcp:127.0.0.1:21555` and `tcp:name:21555` what they say;
-/// `unix:/path` a Unix stream socket. Bare `21555`, `host:21555` and `/path` are
-/// understood. Displayed, it is in its full form, which parses to the same.
+/// What it is used for decides what of it makes sense: ask for a [`site`](Endpoint::site) to
+/// listen on or a [`target`](Endpoint::target) to connect to.
 ///
 /// ```
 /// use ropewalk::endpoint::Endpoint;
-/// let endpoint: Endpoint = "21555".parse().unwrap();
-/// assert_eq!(endpoint.to_string(), "tcp:21555");
-/// let error = "udp:21555".parse::<Endpoint>().unwrap_err();
-/// assert!(error.to_string().contains("`udp`"));
+/// let endpoint: Endpoint = "21555,backlog=512".parse()?;
+/// assert_eq!(endpoint.to_string(), "tcp:21555,backlog=512");
+/// assert_eq!(endpoint.options().backlog, Some(512));
+/// assert_eq!(endpoint.site()?, ropewalk::addr::Site::Tcp(21555.into()));
+/// let error = endpoint.target().unwrap_err();
+/// assert_eq!(error.to_string(), "`backlog` has no meaning for connecting");
+/// # Ok::<(), ropewalk::endpoint::EndpointError>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
+#[doc(alias = "clientFromString")]
+#[doc(alias = "serverFromString")]
 pub struct Endpoint {
-    site: Site,
+    place: Place,
+    proxy_header: bool,
+    options: Written,
+    /// What was written, for the errors of those who ask what it cannot be; and where in it
+    /// the address is.
+    text: String,
+    address: Range<usize>,
+}
+
+/// The scheme and the address of an endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Place {
+    /// A TCP port; without a host, of this machine.
+    Tcp(ListenAt),
+    /// A Unix stream socket's path; with a leading zero byte an abstract name.
+    Unix(PathBuf),
+    /// A UDP port; without a host, of this machine.
+    Udp(ListenAt),
+    /// A Unix datagram socket's path, as [`Place::Unix`].
+    Unixgram(PathBuf),
+    /// Standard input and output.
+    Stdio,
+    /// A number in a simulated network.
+    Memory(u64),
+}
+
+/// Where datagrams are received.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DatagramSite {
+    /// A UDP port.
+    Udp(ListenAt),
+    /// A Unix datagram socket's path, as [`Place::Unix`].
+    Unixgram(PathBuf),
 }
 
 impl Endpoint {
-    /// What it means.
-    pub fn site(&self) -> &Site {
-        &self.site
+    /// Its scheme and address, whatever it is used for.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// How its socket is set.
+    pub fn options(&self) -> &SocketOptions {
+        &self.options.settings
+    }
+
+    /// Whether each connection begins with a PROXY header: `haproxy:` in front. Whoever
+    /// listens puts in the layer ([`policy::ProxyHeader`](crate::policy::ProxyHeader)).
+    pub fn proxy_header(&self) -> bool {
+        self.proxy_header
+    }
+
+    /// `tcp`, `unix`, `udp`, `unixgram`, `memory`, or `-` for standard input and output.
+    pub fn scheme(&self) -> &'static str {
+        self.place.scheme().name()
+    }
+
+    /// Where to listen for streams.
+    ///
+    /// # Errors
+    /// It carries datagrams, is standard input and output, or has an option that belongs to
+    /// connecting.
+    pub fn site(&self) -> Result<Site, EndpointError> {
+        let site = match &self.place {
+            Place::Tcp(at) => Site::Tcp(at.clone()),
+            Place::Unix(path) => Site::Unix(path.clone()),
+            Place::Memory(number) => Site::Memory(*number),
+            Place::Udp(_) | Place::Unixgram(_) => return Err(self.is_for_datagrams()),
+            Place::Stdio => return Err(self.is_stdio("listened on")),
+        };
+        self.check(Role::Listening)?;
+        Ok(site)
+    }
+
+    /// Where to connect a stream. A port without a host is `localhost`.
+    ///
+    /// # Errors
+    /// It carries datagrams, is standard input and output, is every address (`*`) or port 0,
+    /// has `haproxy:` in front (which only receives) or an option that belongs to listening.
+    pub fn target(&self) -> Result<Target, EndpointError> {
+        let target = match &self.place {
+            Place::Tcp(at) => self.remote(at)?,
+            Place::Unix(path) => Target::Addr(path.clone().into()),
+            Place::Memory(number) => Target::Addr(Addr::Memory(*number)),
+            Place::Udp(_) | Place::Unixgram(_) => return Err(self.is_for_datagrams()),
+            Place::Stdio => return Err(self.is_stdio("connected to")),
+        };
+        if self.proxy_header {
+            let cause = format!("`{}` has no meaning for connecting", parse::PROXY);
+            let fault = Fault::new(0..parse::PROXY.len(), cause);
+            return Err(self.error(fault.label("leave it out")));
+        }
+        self.check(Role::Connecting)?;
+        Ok(target)
+    }
+
+    /// Where to receive datagrams.
+    ///
+    /// # Errors
+    /// It carries streams, is standard input and output, or has an option that belongs to
+    /// connecting.
+    pub fn datagram_site(&self) -> Result<DatagramSite, EndpointError> {
+        let site = match &self.place {
+            Place::Udp(at) => DatagramSite::Udp(at.clone()),
+            Place::Unixgram(path) => DatagramSite::Unixgram(path.clone()),
+            Place::Tcp(_) | Place::Unix(_) | Place::Memory(_) => {
+                return Err(self.is_for_streams());
+            }
+            Place::Stdio => return Err(self.is_stdio("listened on")),
+        };
+        self.check(Role::Listening)?;
+        Ok(site)
+    }
+
+    /// Where to send datagrams. A port without a host is `localhost`.
+    ///
+    /// # Errors
+    /// It carries streams, is standard input and output, is every address (`*`) or port 0, or
+    /// has an option that belongs to listening.
+    pub fn datagram_target(&self) -> Result<Target, EndpointError> {
+        let target = match &self.place {
+            Place::Udp(at) => self.remote(at)?,
+            Place::Unixgram(path) => Target::Addr(path.clone().into()),
+            Place::Tcp(_) | Place::Unix(_) | Place::Memory(_) => {
+                return Err(self.is_for_streams());
+            }
+            Place::Stdio => return Err(self.is_stdio("connected to")),
+        };
+        self.check(Role::Connecting)?;
+        Ok(target)
+    }
+
+    fn remote(&self, at: &ListenAt) -> Result<Target, EndpointError> {
+        if at.port == 0 {
+            let fault = Fault::new(self.address.clone(), "port 0 cannot be connected to");
+            return Err(self.error(fault.label("it lets the system choose one to listen on")));
+        }
+        match &at.host {
+            ListenHost::Loopback => Ok(Target::Name("localhost".to_owned(), at.port)),
+            ListenHost::Ip(ip) => Ok(Target::Addr(Addr::Ip((*ip, at.port).into()))),
+            ListenHost::Name(name) => Ok(Target::Name(name.clone(), at.port)),
+            ListenHost::All => {
+                let fault = Fault::new(self.address.clone(), "`*` cannot be connected to");
+                Err(self.error(fault.label("it is every address of this machine: name one")))
+            }
+        }
+    }
+
+    fn check(&self, role: Role) -> Result<(), EndpointError> {
+        self.options.check(role).map_err(|fault| self.error(fault))
+    }
+
+    fn is_for_datagrams(&self) -> EndpointError {
+        let cause = format!("`{}` carries datagrams, streams are wanted", self.scheme());
+        self.error(Fault::new(self.whole(), cause).label("`tcp` and `unix` carry streams"))
+    }
+
+    fn is_for_streams(&self) -> EndpointError {
+        let cause = format!("`{}` carries streams, datagrams are wanted", self.scheme());
+        self.error(Fault::new(self.whole(), cause).label("`udp` and `unixgram` carry datagrams"))
+    }
+
+    fn is_stdio(&self, verb: &str) -> EndpointError {
+        let cause = format!("`-` is standard input and output, and cannot be {verb}");
+        self.error(Fault::new(self.whole(), cause))
+    }
+
+    /// Up to where the address ends.
+    fn whole(&self) -> Range<usize> {
+        0..self.address.end
+    }
+
+    fn error(&self, fault: Fault) -> EndpointError {
+        EndpointError::new(&self.text, fault)
+    }
+}
+
+/// What was written does not count, only what it means.
+impl PartialEq for Endpoint {
+    fn eq(&self, other: &Endpoint) -> bool {
+        self.place == other.place
+            && self.proxy_header == other.proxy_header
+            && self.options() == other.options()
+    }
+}
+
+impl Eq for Endpoint {}
+
+impl Place {
+    fn scheme(&self) -> Scheme {
+        match self {
+            Place::Tcp(_) => Scheme::Tcp,
+            Place::Unix(_) => Scheme::Unix,
+            Place::Udp(_) => Scheme::Udp,
+            Place::Unixgram(_) => Scheme::Unixgram,
+            Place::Stdio => Scheme::Stdio,
+            Place::Memory(_) => Scheme::Memory,
+        }
+    }
+
+    /// A Unix socket without a file.
+    fn is_abstract(&self) -> bool {
+        match self {
+            Place::Unix(path) | Place::Unixgram(path) => is_abstract(path),
+            _ => false,
+        }
     }
 }
 
 impl From<Site> for Endpoint {
+    /// With the default options. A path that is not UTF-8 can be listened on, but its display
+    /// is not the same path.
     fn from(site: Site) -> Endpoint {
-        Endpoint { site }
+        let place = match site {
+            Site::Tcp(at) => Place::Tcp(at),
+            Site::Unix(path) => Place::Unix(path),
+            Site::Memory(number) => Place::Memory(number),
+        };
+        let (options, text) = (Written::default(), String::new());
+        let mut endpoint = Endpoint { place, proxy_header: false, options, text, address: 0..0 };
+        endpoint.text = endpoint.to_string();
+        endpoint.address = 0..endpoint.text.len();
+        endpoint
     }
 }
 
 impl FromStr for Endpoint {
-    type Err = Error;
+    type Err = EndpointError;
 
-    fn from_str(text: &str) -> Result<Endpoint> {
-        if let Some((_, options)) = text.split_once(',') {
-            let cause = format!("no option `{options}`: there are none yet");
-            return Err(Error::new(Operation::Parse, ErrorKind::InvalidInput, cause).at(text));
+    fn from_str(text: &str) -> Result<Endpoint, EndpointError> {
+        match parse::parse(text) {
+            Ok(parsed) => Ok(Endpoint {
+                place: parsed.place,
+                proxy_header: parsed.proxy_header,
+                options: parsed.options,
+                text: text.to_owned(),
+                address: parsed.address,
+            }),
+            Err(fault) => Err(EndpointError::new(text, fault)),
         }
-        let site = match text.split_once(':') {
-            Some(("tcp", rest)) => Site::Tcp(rest.parse()?),
-            Some(("unix", path)) => unix(path, text)?,
-            _ if text.starts_with('/') => unix(text, text)?,
-            Some((word, rest)) if is_scheme(word, rest) => return Err(unknown(word, text)),
-            _ => Site::Tcp(text.parse()?),
-        };
-        Ok(Endpoint { site })
     }
-}
-
-fn unix(path: &str, text: &str) -> Result<Site> {
-    // The system's own bound: 108 bytes with the closing zero.
-    if path.is_empty() || path.len() > 107 || path.contains('\0') {
-        let cause = "a Unix socket's path has 1 to 107 bytes";
-        return Err(Error::new(Operation::Parse, ErrorKind::InvalidInput, cause).at(text));
-    }
-    Ok(Site::Unix(PathBuf::from(path)))
-}
-
-/// `host:80` is a host; `tls:80` (and `udp:…`) a scheme that is not there: told apart by
-/// the words that are known to be schemes elsewhere, or by a further part.
-fn is_scheme(word: &str, rest: &str) -> bool {
-    const ELSEWHERE: &[&str] = &["udp", "tls", "ssl", "ws", "wss", "unixgram", "fd", "systemd"];
-    ELSEWHERE.contains(&word) || (rest.contains(':') && !word.starts_with('['))
-}
-
-fn unknown(word: &str, text: &str) -> Error {
-    let cause = format!("`{word}` is not a scheme to listen on here");
-    Error::new(Operation::Parse, ErrorKind::InvalidInput, cause)
-        .at(text)
-        .with_remedy("write `tcp:PORT`, `tcp:HOST:PORT` or `unix:PATH`")
 }
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.site {
-            Site::Tcp(at) => write!(f, "tcp:{at}"),
-            Site::Unix(path) => write!(f, "unix:{}", path.display()),
-            Site::Memory(number) => write!(f, "memory:{number}"),
+        if self.proxy_header {
+            write!(f, "{}:", parse::PROXY)?;
+        }
+        self.place.fmt(f)?;
+        options::display(self.options(), f)
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = self.scheme().name();
+        match self {
+            Place::Tcp(at) | Place::Udp(at) => write!(f, "{scheme}:{at}"),
+            Place::Unix(path) | Place::Unixgram(path) => write!(f, "{scheme}:{}", written(path)),
+            Place::Stdio => f.write_str(scheme),
+            Place::Memory(number) => write!(f, "{scheme}:{number}"),
         }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn parsed_and_written_and_parsed_it_is_the_same() {
-        let texts = [
-            ("21555", "tcp:21555"),
-            ("tcp:0", "tcp:0"),
-            ("tcp:*:80", "tcp:*:80"),
-            ("[::1]:80", "tcp:[::1]:80"),
-            ("localhost:80", "tcp:localhost:80"),
-            ("unix:/run/x", "unix:/run/x"),
-            ("/run/x", "unix:/run/x"),
-        ];
-        for (text, full) in texts {
-            let endpoint: Endpoint = text.parse().unwrap();
-            assert_eq!(endpoint.to_string(), full);
-            assert_eq!(full.parse::<Endpoint>().unwrap(), endpoint);
-        }
+/// A path as it is parsed.
+fn written(path: &Path) -> String {
+    let escaped = parse::escape(&unix_name(path));
+    match is_abstract(path) || path.has_root() || path.starts_with(".") || path.starts_with("..") {
+        true => escaped,
+        false => format!("./{escaped}"),
     }
+}
 
-    #[test]
-    fn what_cannot_be_meant_is_refused_in_words() {
-        let refused = [
-            ("tcp:70000", "0 to 65535"),
-            ("tcp:", "is not a port"),
-            ("tcp:80,backlog=5", "no option"),
-            ("udp:53", "`udp`"),
-            ("nope:1:2", "`nope`"),
-            ("unix:", "1 to 107"),
-            ("", "is not a port"),
-        ];
-        for (text, words) in refused {
-            let error = text.parse::<Endpoint>().unwrap_err();
-            assert!(error.to_string().contains(words), "{text}: {error}");
-        }
-    }
+/// Whether it is a name without a file.
+fn is_abstract(path: &Path) -> bool {
+    path.as_os_str().as_encoded_bytes().starts_with(b"\0")
 }

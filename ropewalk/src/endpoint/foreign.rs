@@ -1,0 +1,197 @@
+//! What others write: Twisted's descriptions, which are understood; socat's words and what
+//! is not there yet, which are answered with what to write instead.
+//! Owns: the words of others. Never: adds a meaning that our own grammar could not write.
+
+use super::error::{Fault, quoted};
+use super::options::{self, Style, Written};
+use super::parse::{PROXY, Part, Scheme, read_host, read_port, unescape};
+use crate::addr::{ListenAt, ListenHost};
+
+/// Words that look like schemes and are none here: the cause, and what to do instead.
+const NOT_HERE: &[(&str, &str, &str)] = &[
+    ("tls", "`tls` is not there yet", "`tcp` is, without encryption"),
+    ("ssl", "`ssl` (TLS) is not there yet", "`tcp` is, without encryption"),
+    ("openssl", "`openssl` (TLS) is not there yet", "`tcp` is, without encryption"),
+    ("openssl-listen", "`openssl-listen` (TLS) is not there yet", "`tcp` is, without encryption"),
+    ("ws", "`ws` (WebSocket) is not there yet", "`tcp` is"),
+    ("wss", "`wss` (WebSocket over TLS) is not there yet", "`tcp` is"),
+    ("http", "`http` is a protocol, an endpoint says where it is spoken", "write `tcp:HOST:80`"),
+    ("https", "`https` needs TLS, which is not there yet", "`tcp` is, without encryption"),
+    ("fd", "`fd` (a socket that is open already) is not there yet", "name its address"),
+    ("systemd", "`systemd` (its sockets) is not there yet", "name the address"),
+    ("exec", "`exec` (a program's pipes) is not there yet", "`-` is standard input and output"),
+    ("socks5", "`socks5` (through a proxy) is not there yet", "`tcp` connects directly"),
+];
+
+/// socat's words, in lower case, and how they begin here.
+const SOCAT: &[(&str, &str)] = &[
+    ("tcp4", "tcp:"),
+    ("tcp6", "tcp:"),
+    ("tcp-connect", "tcp:"),
+    ("tcp4-connect", "tcp:"),
+    ("tcp6-connect", "tcp:"),
+    ("tcp-listen", "tcp:"),
+    ("tcp-l", "tcp:"),
+    ("tcp4-listen", "tcp:"),
+    ("tcp6-listen", "tcp:"),
+    ("udp4", "udp:"),
+    ("udp6", "udp:"),
+    ("udp-connect", "udp:"),
+    ("udp-sendto", "udp:"),
+    ("udp-datagram", "udp:"),
+    ("udp-listen", "udp:"),
+    ("udp-recv", "udp:"),
+    ("udp-recvfrom", "udp:"),
+    ("udp4-listen", "udp:"),
+    ("udp4-recvfrom", "udp:"),
+    ("udp6-recvfrom", "udp:"),
+    ("unix-connect", "unix:"),
+    ("unix-client", "unix:"),
+    ("unix-listen", "unix:"),
+    ("unix-l", "unix:"),
+    ("unix-sendto", "unixgram:"),
+    ("unix-recv", "unixgram:"),
+    ("unix-recvfrom", "unixgram:"),
+    ("abstract", "unix:@"),
+    ("abstract-connect", "unix:@"),
+    ("abstract-client", "unix:@"),
+    ("abstract-listen", "unix:@"),
+    ("abstract-sendto", "unixgram:@"),
+    ("abstract-recv", "unixgram:@"),
+    ("abstract-recvfrom", "unixgram:@"),
+    ("stdio", "-"),
+    ("stdin", "-"),
+    ("stdout", "-"),
+];
+
+/// What `word` is elsewhere, if that is known; `rest` stands behind its colon.
+pub(super) fn word(word: Part<'_>, rest: Part<'_>) -> Option<Fault> {
+    let lower = word.text.to_ascii_lowercase();
+    if let Some((_, cause, instead)) = NOT_HERE.iter().find(|(name, ..)| *name == lower) {
+        return Some(Fault::new(word.span(), *cause).label(*instead));
+    }
+    if let Some((_, ours)) = SOCAT.iter().find(|(name, _)| *name == lower) {
+        let cause = format!("{} is socat's word", quoted(word.text));
+        let fault = Fault::new(word.span(), cause);
+        let fault = fault.label(format!("write {}", quoted(&format!("{ours}{}", rest.text))));
+        return Some(match lower.contains("-l") && *ours == "tcp:" {
+            true => fault.help("a port alone is this machine only; `tcp:*:PORT` is every address"),
+            false => fault,
+        });
+    }
+    let known = lower == PROXY || Scheme::named(&lower).is_some();
+    known.then(|| {
+        let cause = format!("the scheme {} is not in lower case", quoted(word.text));
+        Fault::new(word.span(), cause).label(format!("write `{lower}`"))
+    })
+}
+
+/// Twisted's `8080:interface=127.0.0.1:backlog=50`, `host=h:port=80:timeout=30`.
+pub(super) fn internet(
+    address: Part<'_>,
+    pieces: &[Part<'_>],
+    scheme: Scheme,
+    options: &mut Written,
+) -> Result<ListenAt, Fault> {
+    let (mut host, mut port, mut unnamed) = (None, None, Vec::new());
+    for piece in pieces {
+        let Some((key, value)) = piece.split_once('=') else {
+            unnamed.push(*piece);
+            continue;
+        };
+        let slot = match key.text {
+            "host" | "interface" => &mut host,
+            "port" => &mut port,
+            "backlog" | "timeout" => {
+                options.add(*piece, scheme, Style::Twisted)?;
+                continue;
+            }
+            _ => return Err(not_twisted(key, *piece)),
+        };
+        if slot.replace(value).is_some() {
+            return Err(said_twice(key));
+        }
+    }
+    // Twisted's order: the host, if it is not named, and the port, if it is not.
+    let mut unnamed = unnamed.into_iter().rev();
+    let port = match port.or_else(|| unnamed.next()) {
+        Some(port) => read_port(port)?,
+        None => return Err(Fault::new(address.end().span(), "the port is missing")),
+    };
+    let host = match (host, unnamed.next()) {
+        (Some(host), None) | (None, Some(host)) => read_escaped_host(host)?,
+        (None, None) => ListenHost::Loopback,
+        (Some(_), Some(extra)) => return Err(left_over(extra)),
+    };
+    match unnamed.next() {
+        Some(extra) => Err(left_over(extra)),
+        None => Ok(ListenAt { host, port }),
+    }
+}
+
+/// The path as it is written, and Twisted's words behind it.
+pub(super) fn unix(address: Part<'_>) -> (Part<'_>, Vec<Part<'_>>) {
+    let named = ["address=", "path="].iter().find_map(|key| address.strip_prefix(key));
+    let path = named.unwrap_or(address);
+    let mut pieces = path.pieces(b':');
+    let is_word = |piece: &Part<'_>| {
+        let key = piece.split_once('=').map(|(key, _)| key.text);
+        key.is_some_and(|key| UNIX_WORDS.contains(&key))
+    };
+    match pieces.iter().skip(1).position(is_word) {
+        Some(before) => {
+            let words = pieces.split_off(before + 1);
+            let end = words[0].span().start - 1 - path.span().start;
+            (path.to(end), words)
+        }
+        None => (path, Vec::new()),
+    }
+}
+
+/// One of the words behind a path.
+pub(super) fn unix_word(
+    word: Part<'_>,
+    scheme: Scheme,
+    options: &mut Written,
+) -> Result<(), Fault> {
+    match word.split_once('=') {
+        Some((key, _)) if UNIX_WORDS.contains(&key.text) => {
+            options.add(word, scheme, Style::Twisted)
+        }
+        Some((key, _)) => Err(not_twisted(key, word)),
+        None => Err(left_over(word)),
+    }
+}
+
+/// What may follow a path in Twisted's spelling. Anything else is part of the path.
+const UNIX_WORDS: &[&str] = &["mode", "backlog", "timeout", "lockfile"];
+
+/// A host in Twisted's spelling: the colons of an IPv6 address are escaped.
+fn read_escaped_host(host: Part<'_>) -> Result<ListenHost, Fault> {
+    match unescape(host)?.parse() {
+        Ok(ip) => Ok(ListenHost::Ip(ip)),
+        Err(_) => read_host(host),
+    }
+}
+
+fn said_twice(key: Part<'_>) -> Fault {
+    let cause = format!("the {} is said twice", if key.text == "port" { "port" } else { "host" });
+    Fault::new(key.span(), cause).label("leave one out")
+}
+
+fn not_twisted(key: Part<'_>, piece: Part<'_>) -> Fault {
+    match options::is_known(key.text) {
+        true => Fault::new(key.span(), format!("`{}` follows a comma", key.text))
+            .label(format!("write {}", quoted(&format!(",{}", piece.text)))),
+        false => options::unknown(key),
+    }
+}
+
+fn left_over(piece: Part<'_>) -> Fault {
+    let cause = match piece.text {
+        "" => "a colon too much".to_owned(),
+        text => format!("{} is too much", quoted(text)),
+    };
+    let help = r"an IPv6 address is `tcp:[::1]:8080`, or in Twisted's spelling `interface=\:\:1`";
+    Fault::new(piece.span(), cause).help(help)
+}
