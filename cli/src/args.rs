@@ -6,39 +6,75 @@ use std::time::Duration;
 use clap::{Parser, Subcommand, ValueEnum};
 use ropewalk::endpoint::Endpoint;
 
-/// Serve a protocol: on an event loop, or on a thread for each connection.
+use crate::explain;
+use crate::failure::{EXIT_CODES, Failure};
+use crate::figures::{parse_seconds, parse_time};
+use crate::log::Level;
+
+/// Serve a protocol, or talk to one, from the command line.
 #[derive(Debug, Parser)]
-#[command(name = "ropewalk", version, about, max_term_width = 100)]
+#[command(
+    name = "ropewalk",
+    version,
+    about,
+    max_term_width = 100,
+    after_help = EXIT_CODES,
+    disable_help_subcommand = true, // ours has more topics
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
     /// Say more on standard error; twice, still more.
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
-    pub(crate) verbose: u8,
+    verbose: u8,
+    /// Say no more than the first line, the last one and errors.
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+}
+
+impl Args {
+    /// How much is to be said.
+    pub(crate) fn level(&self) -> Level {
+        match self.verbose {
+            _ if self.quiet => Level::Quiet,
+            0 => Level::Usual,
+            1 => Level::More,
+            _ => Level::Most,
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Serve(Serve),
+    Connect(Connect),
+    /// Help on a verb, or on `endpoints`.
+    Help {
+        topic: Option<String>,
+    },
 }
 
 /// Serve a ready protocol.
 ///
-/// A bare port is this machine only, IPv4 and IPv6; `tcp:*:PORT` is all interfaces.
-/// SIGINT and SIGTERM stop it in order, a second one at once.
+/// A bare port is this machine only, IPv4 and IPv6; `tcp:*:PORT` is all interfaces. The
+/// first line on standard error says what is bound. TERM and INT stop it in order, a second
+/// one at once; USR1 writes the table of connections to standard error.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXIT_CODES)]
 pub(crate) struct Serve {
     /// Which protocol; `--list` tells them.
     #[arg(required_unless_present = "list")]
     pub(crate) service: Option<String>,
-    /// Where: `tcp:PORT`, `tcp:HOST:PORT`, `tcp:*:PORT`, `unix:PATH`.
+    /// Where: `tcp:PORT`, `tcp:*:PORT`, `unix:PATH`, …: see `ropewalk help endpoints`.
     #[arg(required_unless_present = "list", value_name = "ENDPOINT")]
     pub(crate) endpoints: Vec<String>,
     /// What runs the connections.
     #[arg(long, value_enum, default_value_t = Model::Reactor)]
     pub(crate) model: Model,
     /// How long a stop waits for connections to end, as `10s` or `500ms`.
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_time)]
     pub(crate) drain: Duration,
     /// List the services.
     #[arg(long)]
@@ -53,21 +89,58 @@ pub(crate) enum Model {
     Threads,
 }
 
-/// A time with its unit; a bare number could be either.
-fn duration(text: &str) -> Result<Duration, String> {
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let number: u64 = number.parse().map_err(|_| "write a time as 10s or 500ms".to_owned())?;
-    match unit {
-        "ms" => Ok(Duration::from_millis(number)),
-        "s" => Ok(Duration::from_secs(number)),
-        "m" => Ok(Duration::from_secs(number.saturating_mul(60))),
-        "" => Err(format!("{number} what? write {number}s or {number}ms")),
-        _ => Err(format!("no unit `{unit}`: there are ms, s and m")),
-    }
+/// Talk to a server: standard input goes to it, what it answers to standard output.
+///
+/// The end of standard input ends our direction, and the whole answer is read, however late
+/// it comes (`--on-eof`); over UDP it is waited for as long as `--linger` says. The peer's
+/// end ends the program, with exit code 0, even if standard input is open. Bytes stay as
+/// they are; on a terminal, control characters of the peer are shown and not obeyed
+/// (`--raw`).
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct Connect {
+    /// Where to: `PORT`, `HOST:PORT`, `unix:PATH`, `udp:HOST:PORT`, …: see `ropewalk help
+    /// endpoints`.
+    pub(crate) endpoint: String,
+    /// What the end of standard input does to the connection.
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t = OnEof::Shutdown)]
+    pub(crate) on_eof: OnEof,
+    /// After the end of standard input, datagrams are waited for until none has come for so
+    /// long.
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = parse_time)]
+    pub(crate) linger: Duration,
+    /// Give up when connecting takes so long, or no byte moves for so long; a bare number is
+    /// seconds. Without it, connecting has 10 s, and the rest takes as long as it takes.
+    #[arg(short = 'w', long, value_name = "SECS", value_parser = parse_seconds)]
+    pub(crate) timeout: Option<Duration>,
+    /// Try again for so long, if nobody listens there yet.
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub(crate) retry: Option<Duration>,
+    /// Ask for a line with `> `, send it without its newline, wait for the answer and print
+    /// it, and so on; an empty line ends it.
+    #[arg(long, conflicts_with = "on_eof")]
+    pub(crate) prompt: bool,
+    /// On a terminal, let the peer's control characters through.
+    #[arg(long)]
+    pub(crate) raw: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OnEof {
+    /// End our direction, and read the answer to its end.
+    Shutdown,
+    /// Close, when everything is sent; what is answered then is lost.
+    Close,
+    /// Nothing: the peer decides when it is over.
+    Ignore,
 }
 
 /// Reads every endpoint before any is bound: a slip in the last leaves nothing listening.
-pub(crate) fn endpoints(texts: &[String]) -> ropewalk::Result<Vec<Endpoint>> {
-    texts.iter().map(|text| Ok(text.parse::<Endpoint>()?)).collect()
+pub(crate) fn endpoints(texts: &[String]) -> Result<Vec<Endpoint>, Failure> {
+    texts.iter().map(|text| endpoint(text)).collect()
+}
+
+/// Reads one.
+pub(crate) fn endpoint(text: &str) -> Result<Endpoint, Failure> {
+    text.parse().map_err(|error: ropewalk::Error| explain::plain(&error))
 }

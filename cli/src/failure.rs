@@ -1,57 +1,78 @@
-//! Errors as a person reads them, and the exit code that belongs to each.
-//! Owns: the codes. Never: a backtrace.
+//! Errors as a person reads them: what, why, what now; and the code that belongs to each.
+//! Owns: the exit codes and the form of an error. Never: a backtrace, or the words of a
+//! particular cause; those are `explain`'s.
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use ropewalk::Error;
-use ropewalk::error::Operation;
+/// Anything that has no code of its own.
+pub(crate) const OTHER: u8 = 1;
+/// Arguments or an endpoint that cannot be meant.
+pub(crate) const USAGE: u8 = 2;
+/// An address that cannot be listened on.
+pub(crate) const LISTEN: u8 = 3;
+/// A peer that cannot be reached, or a deadline that passed.
+pub(crate) const CONNECT: u8 = 4;
+/// The peer reset the connection.
+pub(crate) const RESET: u8 = 6;
+/// Standard output is gone: as if SIGPIPE had ended us.
+pub(crate) const OUTPUT_GONE: u8 = 141;
+/// And the number of a signal that cut a drain short.
+pub(crate) const SIGNAL: u8 = 128;
 
-/// Why the program ends.
+/// For `--help`.
+pub(crate) const EXIT_CODES: &str = "\
+Exit codes:
+  0      done
+  1      anything else
+  2      arguments or an endpoint that cannot be meant
+  3      cannot listen
+  4      cannot connect, or a deadline passed
+  5      TLS was refused (not used yet)
+  6      the peer reset the connection
+  7      a comparison failed (not used yet)
+  128+n  signal n ended it, or cut its drain short; 141: standard output is gone";
+
+/// Why the program ends with an error.
 #[derive(Debug)]
 pub(crate) struct Failure {
-    sentence: String,
-    help: Option<String>,
     code: u8,
+    sentence: String,
+    notes: Vec<String>,
+    help: Option<String>,
 }
 
-/// Arguments that cannot be meant.
-const USAGE: u8 = 2;
-/// An address that cannot be listened on.
-const LISTEN: u8 = 3;
-const OTHER: u8 = 1;
-
 impl Failure {
-    /// The arguments cannot be meant.
-    pub(crate) fn usage(sentence: String, help: String) -> Failure {
-        Failure { sentence, help: Some(help), code: USAGE }
+    /// What failed and why, in one sentence.
+    pub(crate) fn new(code: u8, sentence: impl Into<String>) -> Failure {
+        Failure { code, sentence: sentence.into(), notes: Vec::new(), help: None }
+    }
+
+    /// The same with a line that says more.
+    #[must_use]
+    pub(crate) fn note(mut self, note: impl Into<String>) -> Failure {
+        self.notes.push(note.into());
+        self
+    }
+
+    /// The same with what to do about it.
+    #[must_use]
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Failure {
+        self.help = Some(help.into());
+        self
     }
 
     /// Tells it on standard error; if even that is gone, the code is all there is.
     pub(crate) fn report(&self) -> ExitCode {
         let mut text = format!("error: {}\n", self.sentence);
+        for note in &self.notes {
+            let _ = writeln!(text, "  {note}");
+        }
         if let Some(help) = &self.help {
-            text.push_str(&format!("  help: {help}\n"));
+            let _ = writeln!(text, "  help: {help}");
         }
         let _ = std::io::stderr().write_all(text.as_bytes());
         ExitCode::from(self.code)
-    }
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Failure {
-        let code = match error.operation() {
-            Operation::Parse => USAGE,
-            Operation::Listen => LISTEN,
-            _ => OTHER,
-        };
-        let whole = error.to_string();
-        let help = error.remedy().map(str::to_owned);
-        // The remedy gets a line of its own.
-        let sentence = match &help {
-            Some(help) => whole.strip_suffix(&format!("; {help}")).unwrap_or(&whole).to_owned(),
-            None => whole,
-        };
-        Failure { sentence, help, code }
     }
 }

@@ -1,32 +1,48 @@
-//! The program `ropewalk`: serves a protocol from the command line.
+//! The program `ropewalk`: serves a protocol, or talks to one, from the command line.
 //! Owns: the way from arguments to an exit code. Never: holds a rule of networking.
 
 mod args;
+mod connect;
+mod escape;
+mod explain;
 mod failure;
+mod figures;
+mod help;
+mod limits;
+mod log;
+mod machine;
+mod nearest;
+mod places;
 mod serve;
+mod services;
+mod signals;
+mod stdio;
+mod watch;
+mod writer;
 
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use tracing::level_filters::LevelFilter;
+
+use crate::failure::Failure;
+use crate::log::Log;
 
 fn main() -> ExitCode {
     let args = args::Args::parse(); // usage errors end here, with exit code 2
-    let level = match args.verbose {
-        0 => LevelFilter::WARN,
-        1 => LevelFilter::INFO,
-        _ => LevelFilter::DEBUG,
+    let log = match Log::start(args.level()) {
+        Ok(log) => log,
+        Err(error) => {
+            return Failure::new(failure::OTHER, format!("cannot start a log: {error}")).report();
+        }
     };
-    tracing_subscriber::fmt()
-        .with_max_level(level)
-        .with_writer(std::io::stderr)
-        .log_internal_errors(false) // nobody reads the log: no reason to panic
-        .init();
     let result = match &args.command {
-        args::Command::Serve(serve) => serve::run(serve),
+        args::Command::Serve(serve) => serve::run(serve, &log),
+        args::Command::Connect(connect) => connect::run(connect, &log),
+        args::Command::Help { topic } => help::run(topic.as_deref()),
     };
+    log.finish();
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => ExitCode::from(code),
         Err(failure) => failure.report(),
     }
 }

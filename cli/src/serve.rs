@@ -1,130 +1,183 @@
 //! `ropewalk serve`: a service on endpoints, on the model asked for.
-//! Owns: the services' names, and what is told on standard error. Never: writes to
-//! standard output; that is the peers' in later verbs.
+//! Owns: the course of a server's life, and what is told of it. Never: writes to standard
+//! output; that is for what a peer says.
 
 use std::io::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
 
-use ropewalk::addr::Addr;
+use ropewalk::addr::{ListenAt, ListenHost, Site};
 use ropewalk::endpoint::Endpoint;
 use ropewalk::limits::Limits;
 use ropewalk::protocol::Factory;
 use ropewalk::server::ThreadServer;
 use ropewalk::service::{Echo, Timestamp};
-use ropewalk::{Error, Listener, Reactor, Report};
+use ropewalk::{Addr, Listener, Protocol, Reactor, Remote, Report};
 
 use crate::args::{self, Model, Serve};
-use crate::failure::Failure;
-
-const SERVICES: &[(&str, &str)] =
-    &[("echo", "sends back what it gets"), ("timestamp", "answers with the time before it")];
+use crate::explain;
+use crate::failure::{self, Failure};
+use crate::figures;
+use crate::log::{Level, Log};
+use crate::places::Places;
+use crate::services::{self, Service};
+use crate::signals::{self, Asked, Signals};
+use crate::watch::{At, Label, Watch};
 
 /// Serves until it is told to stop.
-pub(crate) fn run(serve: &Serve) -> Result<(), Failure> {
+pub(crate) fn run(serve: &Serve, log: &Log) -> Result<u8, Failure> {
     if serve.list {
-        for (name, what) in SERVICES {
-            let _ = writeln!(std::io::stdout(), "{name:<12}{what}");
-        }
-        return Ok(());
+        // Whoever closes it has read enough.
+        let _ = std::io::stdout().write_all(services::list().as_bytes());
+        return Ok(0);
     }
+    let service = Service::named(serve.service.as_deref().unwrap_or_default())?;
     let endpoints = args::endpoints(&serve.endpoints)?;
-    let service = serve.service.as_deref().unwrap_or_default();
-    let notes = service == "timestamp";
+    let course = Course { serve, service, endpoints: &endpoints, log };
     match service {
-        "echo" => serve_with(serve, &endpoints, notes, || || Echo),
-        "timestamp" => serve_with(serve, &endpoints, notes, || || Timestamp::new(tell_connected)),
-        other => {
-            let names: Vec<_> = SERVICES.iter().map(|(name, _)| *name).collect();
-            let help = format!("there are: {}", names.join(", "));
-            Err(Failure::usage(format!("no service `{other}`"), help))
+        Service::Echo => course.run(|| Echo),
+        Service::Timestamp => {
+            let log = log.clone();
+            course.run(move || {
+                let log = log.clone();
+                Timestamp::new(move |peer: &Addr| {
+                    if log.level() >= Level::Usual {
+                        log.say(&format!("...connected from: {}", peer.host()));
+                    }
+                })
+            })
         }
     }
 }
 
-fn serve_with<F>(
-    serve: &Serve,
-    endpoints: &[Endpoint],
-    notes: bool,
-    make: impl Fn() -> F,
-) -> Result<(), Failure>
-where
-    F: Factory + Send + 'static,
-{
-    let limits = Limits { drain_grace: serve.drain, ..Limits::default() };
-    let mut listeners = Vec::new();
-    let report = match serve.model {
-        Model::Reactor => {
-            let reactor = Reactor::builder().limits(limits).build()?;
-            for endpoint in endpoints {
-                let (site, options) = (endpoint.site().map_err(Error::from)?, endpoint.options());
-                let listening = reactor.listen_with(&site, options, make());
-                listeners.push(with_scheme(endpoint, listening)?);
+/// What is served, and where.
+struct Course<'a> {
+    serve: &'a Serve,
+    service: Service,
+    endpoints: &'a [Endpoint],
+    log: &'a Log,
+}
+
+impl Course<'_> {
+    fn run<P, F>(&self, make: F) -> Result<u8, Failure>
+    where
+        P: Protocol + 'static,
+        F: Fn() -> P + Clone + Send + 'static,
+    {
+        let limits = Limits { drain_grace: self.serve.drain, ..Limits::default() };
+        let watch = Arc::new(Watch::new(self.log.clone()));
+        match self.serve.model {
+            Model::Reactor => {
+                let builder = Reactor::builder().limits(limits).observer(watch.clone());
+                let reactor = builder.build().map_err(|error| explain::plain(&error))?;
+                let listeners = self.listen(&make, |endpoint, factory| {
+                    reactor.listen_with(endpoint.site(), endpoint.options(), factory)
+                })?;
+                let signals = self.signals(reactor.remote(), &watch);
+                self.tell_serving(&listeners);
+                self.conclude(reactor.run_reporting(), signals.as_ref(), &watch)
             }
-            let _signals = or_warn(reactor.stop_on_signals());
-            tell_serving(serve, endpoints, &listeners, notes);
-            reactor.run_reporting()?
-        }
-        Model::Threads => {
-            let server = ThreadServer::with(limits, None)?;
-            for endpoint in endpoints {
-                let (site, options) = (endpoint.site().map_err(Error::from)?, endpoint.options());
-                let listening = server.listen_with(&site, options, make());
-                listeners.push(with_scheme(endpoint, listening)?);
+            Model::Threads => {
+                let server = ThreadServer::with(limits, Some(watch.clone()))
+                    .map_err(|error| explain::plain(&error))?;
+                let listeners = self.listen(&make, |endpoint, factory| {
+                    server.listen_with(endpoint.site(), endpoint.options(), factory)
+                })?;
+                let signals = self.signals(server.remote(), &watch);
+                self.tell_serving(&listeners);
+                self.conclude(server.serve_reporting(), signals.as_ref(), &watch)
             }
-            let _signals = or_warn(server.stop_on_signals());
-            tell_serving(serve, endpoints, &listeners, notes);
-            server.serve_reporting()?
         }
-    };
-    tell_stopped(&report);
-    Ok(())
-}
+    }
 
-/// Where there are no such signals, ending it ends it at once: worth a word, no more.
-fn or_warn<T>(result: ropewalk::Result<T>) -> Option<T> {
-    result.inspect_err(|error| tracing::warn!("{error}")).ok()
-}
+    /// All of them or none: what was bound before a failure is dropped with its reactor.
+    fn listen<F>(
+        &self,
+        make: &F,
+        mut listen: impl FnMut(&Endpoint, At<F>) -> ropewalk::Result<Listener>,
+    ) -> Result<Vec<Listener>, Failure>
+    where
+        F: Factory + Clone,
+    {
+        let one = |endpoint: &Endpoint| {
+            let label = Label::default();
+            let listener = listen(endpoint, At::new(label.clone(), make.clone()))
+                .map_err(|error| explain::listening(endpoint, &error))?;
+            label.set(bound_name(endpoint, listener.addrs()));
+            Ok(listener)
+        };
+        self.endpoints.iter().map(one).collect()
+    }
 
-/// The address of an error as an endpoint is written.
-fn with_scheme<T>(endpoint: &Endpoint, result: ropewalk::Result<T>) -> ropewalk::Result<T> {
-    let scheme = endpoint.scheme();
-    result.map_err(|error| {
-        let written = error.address().map(|address| format!("{scheme}:{address}"));
-        match written {
-            Some(written) => error.at(written),
-            None => error,
-        }
-    })
-}
+    /// Signals stop it. Where there are none, ending it ends it at once: worth a word.
+    fn signals(&self, remote: Remote, watch: &Arc<Watch>) -> Option<Signals> {
+        let (clock, table, log) = (watch.clone(), watch.clone(), self.log.clone());
+        let heard = signals::hear(remote, move || clock.now(), move || log.lines(&table.listing()));
+        heard.inspect_err(|error| tracing::warn!("signals are not heard: {error}")).ok()
+    }
 
-fn tell_serving(serve: &Serve, endpoints: &[Endpoint], listeners: &[Listener], notes: bool) {
-    let addrs: Vec<String> = endpoints
-        .iter()
-        .zip(listeners)
-        .flat_map(|(endpoint, listener)| {
+    fn tell_serving(&self, listeners: &[Listener]) {
+        let mut addrs = Vec::new();
+        let mut for_all = Vec::new();
+        for (endpoint, listener) in self.endpoints.iter().zip(listeners) {
             let scheme = endpoint.scheme();
-            listener.addrs().iter().map(move |addr| format!("{scheme}:{addr}"))
+            let bound = listener.addrs();
+            addrs.extend(bound.iter().map(|addr| format!("{scheme}:{addr}")));
+            let is_bare =
+                matches!(endpoint.site(), Site::Tcp(at) if at.host == ListenHost::Loopback);
+            if let (true, Some(port)) = (is_bare, bound.first().and_then(Addr::port)) {
+                for_all.push(format!("{scheme}:*:{port}"));
+            }
+        }
+        let mut line = format!("serving {} on {}", self.service.name(), addrs.join(" and "));
+        if !for_all.is_empty() {
+            line.push_str(&format!(" ({} for all)", for_all.join(" and ")));
+        }
+        self.log.say(&line);
+        if self.service == Service::Timestamp && self.log.level() >= Level::Usual {
+            self.log.say("waiting for connection..");
+        }
+    }
+
+    /// The last line, and the code: a drain that had to cut is the signal's doing.
+    fn conclude(
+        &self,
+        report: ropewalk::Result<Report>,
+        signals: Option<&Signals>,
+        watch: &Watch,
+    ) -> Result<u8, Failure> {
+        let report = report.map_err(|error| explain::plain(&error))?;
+        let asked = signals.and_then(Signals::asked);
+        let took = asked.map(|asked| watch.now().since(asked.since));
+        self.log.say(&drained(&report, took));
+        Ok(match asked {
+            Some(Asked { signal, .. }) if report.cut > 0 => failure::SIGNAL + signal,
+            _ => 0,
         })
-        .collect();
-    let service = serve.service.as_deref().unwrap_or_default();
-    tell(&format!("serving {service} on {}", addrs.join(" and ")));
-    if notes {
-        tell("waiting for connection..");
     }
 }
 
-fn tell_connected(peer: &Addr) {
-    tell(&format!("...connected from: {}", peer.host()));
+/// The endpoint as it was written, with the port that the system chose for 0.
+fn bound_name(endpoint: &Endpoint, bound: &[Addr]) -> String {
+    match (endpoint.site(), bound.first().and_then(Addr::port)) {
+        (Site::Tcp(at), Some(port)) if at.port == 0 => {
+            format!("{}:{}", endpoint.scheme(), ListenAt { port, ..at.clone() })
+        }
+        _ => endpoint.to_string(),
+    }
 }
 
-fn tell_stopped(report: &Report) {
+/// `drained 3 of 3 connections in 0.4 s`
+fn drained(report: &Report, took: Option<Duration>) -> String {
     let mut line = format!("drained {} of {} connections", report.ended, report.open);
-    if report.cut > 0 {
-        line.push_str(&format!(", {} cut", report.cut));
+    if let Some(took) = took {
+        line.push_str(&format!(" in {}", figures::time(took)));
     }
-    tell(&line);
-}
-
-/// A line on standard error. If nobody reads it, that is no reason to stop serving.
-fn tell(line: &str) {
-    let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
+    if report.cut > 0 {
+        line.push_str(&format!("; {} cut", report.cut));
+    }
+    if report.unsent > 0 {
+        line.push_str(&format!(", {} unsent", figures::bytes(report.unsent)));
+    }
+    line
 }

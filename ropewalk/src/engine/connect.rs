@@ -38,7 +38,7 @@ struct Attempt<D: Driver, F> {
     state: Cell<State>,
     addrs: RefCell<VecDeque<Addr>>,
     /// What each address said, for the failure's sentence.
-    refusals: RefCell<Vec<String>>,
+    refusals: RefCell<Vec<(String, Addr)>>,
     last: RefCell<Option<Reason>>,
     deadline: Cell<Option<u64>>,
     /// When the whole attempt is over, names and all addresses included.
@@ -227,7 +227,7 @@ impl<D: Driver, F: ClientFactory + 'static> Attempt<D, F> {
             None => why.to_string(),
         };
         if let Some(addr) = &*self.current.borrow() {
-            self.refusals.borrow_mut().push(format!("{said} by {addr}"));
+            self.refusals.borrow_mut().push((said, addr.clone()));
         }
         self.last.replace(Some(why));
     }
@@ -235,10 +235,11 @@ impl<D: Driver, F: ClientFactory + 'static> Attempt<D, F> {
     /// Every address said no: the last one's kind, everyone's words.
     fn fail_with_all(&self) {
         let last = self.last.take().unwrap_or_else(|| Reason::failed("the name has no address"));
-        let said = self.refusals.take().join("; ");
-        if said.is_empty() {
+        let refusals = self.refusals.take();
+        if refusals.is_empty() {
             return self.fail(last);
         }
+        let said = who_said_what(&refusals);
         let error = Error::new(Operation::Connect, ErrorKind::Io, said).at(&self.target);
         self.fail(Reason::new(last.kind()).because(error));
     }
@@ -271,6 +272,28 @@ impl<D: Driver, F: ClientFactory + 'static> Attempt<D, F> {
         self.state.set(State::Idle);
         self.factory.borrow_mut().lost(&Connector::new(me), net, why);
     }
+}
+
+/// `connection refused by ::1 and 127.0.0.1 (ECONNREFUSED)`: who said the same is named
+/// together, without the port, which they share. A path is the target itself.
+fn who_said_what(refusals: &[(String, Addr)]) -> String {
+    let mut sentences = Vec::new();
+    let mut rest = refusals;
+    while let Some((said, _)) = rest.first() {
+        let same = rest.iter().take_while(|(other, _)| other == said).count();
+        let hosts: Vec<_> = rest[..same].iter().filter_map(|(_, addr)| addr.ip()).collect();
+        let hosts: Vec<String> = hosts.iter().map(|ip| ip.ip().to_string()).collect();
+        let (words, symbol) = match said.rsplit_once(" (") {
+            Some((words, symbol)) => (words, format!(" ({symbol}")),
+            None => (said.as_str(), String::new()),
+        };
+        sentences.push(match hosts.is_empty() {
+            true => said.clone(),
+            false => format!("{words} by {}{symbol}", hosts.join(" and ")),
+        });
+        rest = &rest[same..];
+    }
+    sentences.join("; ")
 }
 
 /// Whether the next address may do better: not after an abort, a stop, or a deadline of

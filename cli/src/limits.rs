@@ -1,0 +1,41 @@
+//! Every bound of the program, in one place, each with its unit and what happens at it.
+//! Never: holds behaviour. The bounds of connections are the library's.
+
+use std::time::Duration;
+
+/// Bytes read from standard input at a time. One such piece is on its way to the peer; the
+/// next is read when the connection has room.
+pub(crate) const PIECE_BYTES: usize = 64 * 1024;
+/// The largest piece of input that is sent as one datagram: what IPv4 can carry. What
+/// stands in a pipe beyond it is the next datagram.
+pub(crate) const DATAGRAM_BYTES: usize = 65_507;
+/// Bytes that wait for standard output. At it: the peer is no longer read from, until half
+/// of them are written. A datagram that comes then is dropped and counted.
+pub(crate) const OUTPUT_BYTES: usize = 256 * 1024;
+/// Bytes of log lines that wait for standard error. At it: further lines are dropped, and
+/// their number is told when it moves again.
+pub(crate) const LOG_BYTES: usize = 256 * 1024;
+/// How long the end waits for the log's reader. At it: the rest is lost.
+pub(crate) const LOG_FLUSH: Duration = Duration::from_secs(1);
+
+/// After a failed attempt to connect, the next one under `--retry` waits so long, doubling
+/// up to [`RETRY_PAUSE_MAX`].
+pub(crate) const RETRY_PAUSE: Duration = Duration::from_millis(50);
+/// See [`RETRY_PAUSE`].
+pub(crate) const RETRY_PAUSE_MAX: Duration = Duration::from_secs(1);
+/// Instead of "no deadline" where a bound must be given: ten years.
+pub(crate) const FOREVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+/// The peer has ended, and takes no more of what is unsent: then the rest is given up.
+pub(crate) const LAST_FLUSH: Duration = Duration::from_secs(5);
+
+/// Characters of another's text (a command line, a name) in an error. At it: cut, with `…`.
+pub(crate) const QUOTED_CHARS: usize = 120;
+/// Open ports that a refusal names. At it: `…`.
+pub(crate) const PORTS_NAMED: usize = 5;
+/// Descriptors of other processes looked at when the holder of an address is searched. At
+/// it: the search ends, and the holder stays unnamed.
+pub(crate) const SCAN_DESCRIPTORS: usize = 100_000;
+/// Bytes read of one file of `/proc`: some 200,000 sockets. At it: the rest is not seen.
+pub(crate) const PROC_BYTES: u64 = 32 * 1024 * 1024;
+/// Connections that the table for USR1 shows. At it: the number of those left out.
+pub(crate) const TABLE_ROWS: usize = 1000;

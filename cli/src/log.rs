@@ -1,0 +1,90 @@
+//! What is told on standard error while the program runs.
+//! Owns: the way there, which never holds up a connection: a reader that is too slow loses
+//! lines, and is told how many. Never: decides what is worth a line.
+
+use std::io::{self, Write};
+
+use tracing::level_filters::LevelFilter;
+
+use crate::escape;
+use crate::limits::{LOG_BYTES, LOG_FLUSH};
+use crate::writer::Writer;
+
+/// How much is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Level {
+    /// The first line, the last, and errors (`-q`).
+    Quiet,
+    /// A line for each closed connection.
+    Usual,
+    /// And for each opened one, and what the library has to say (`-v`).
+    More,
+    /// And what helps to find a fault (`-vv`).
+    Most,
+}
+
+/// Standard error. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Log {
+    writer: Writer,
+    level: Level,
+}
+
+impl Log {
+    /// A log at this level, which is the library's log as well.
+    pub(crate) fn start(level: Level) -> io::Result<Log> {
+        let log = Log { writer: Writer::start("log", io::stderr(), LOG_BYTES)?, level };
+        let library = match level {
+            Level::Quiet => LevelFilter::ERROR,
+            Level::Usual => LevelFilter::WARN,
+            Level::More => LevelFilter::INFO,
+            Level::Most => LevelFilter::DEBUG,
+        };
+        let writer = log.clone();
+        tracing_subscriber::fmt()
+            .with_max_level(library)
+            .with_ansi(false)
+            .with_writer(move || writer.clone())
+            .log_internal_errors(false) // nobody reads the log: no reason to panic
+            .init();
+        Ok(log)
+    }
+
+    pub(crate) fn level(&self) -> Level {
+        self.level
+    }
+
+    /// A line, which others may have had a word in: shown, not obeyed.
+    pub(crate) fn say(&self, line: &str) {
+        self.lines(&format!("{}\n", escape::line(line)));
+    }
+
+    /// Several lines of our own.
+    pub(crate) fn lines(&self, lines: &str) {
+        match self.writer.take_dropped() {
+            0 => self.writer.offer(lines.as_bytes()),
+            dropped => {
+                let lost = format!("({dropped} lines are lost here: they were not read in time)");
+                self.writer.offer(format!("{lost}\n{lines}").as_bytes());
+            }
+        }
+    }
+
+    /// Waits, within a bound, until what was said is written.
+    pub(crate) fn finish(&self) {
+        // If nobody reads it, that is no reason to end otherwise.
+        let _ = self.writer.flush(Some(LOG_FLUSH));
+    }
+}
+
+/// The library's lines, each written at once.
+impl Write for Log {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(line);
+        self.say(text.trim_end_matches('\n'));
+        Ok(line.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

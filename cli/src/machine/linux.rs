@@ -1,0 +1,277 @@
+//! The tables of sockets and the processes' descriptors in `/proc`.
+//! Owns: their formats, and the bounds on reading them. Never: fails; what cannot be read
+//! is not there.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::Read;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::time::Duration;
+
+use super::{Held, Holder, Process};
+use crate::limits::{PROC_BYTES, SCAN_DESCRIPTORS};
+
+pub(super) fn holder(of: &Held) -> Option<Holder> {
+    let socket = match of {
+        Held::Tcp(addr) => inet_socket("tcp", *addr)?,
+        Held::Udp(addr) => inet_socket("udp", *addr)?,
+        Held::Unix(path) => unix_socket(path)?,
+    };
+    let found = processes_of(&[socket.inode]).remove(&socket.inode);
+    Some(match found {
+        Some(pid) if pid == std::process::id() => Holder::Ourselves,
+        Some(pid) => Holder::Process(process(pid)),
+        None if is_seen(socket.uid) => Holder::Nobody,
+        None => match socket.uid {
+            Some(uid) => Holder::UserOnly(user_name(uid)),
+            None => return None, // the table of Unix sockets has no owners
+        },
+    })
+}
+
+pub(super) fn open_ports() -> Vec<(u16, Option<String>)> {
+    let mut inodes = BTreeMap::new();
+    for row in ["tcp", "tcp6"].iter().flat_map(|table| rows(table)) {
+        let ip = row.addr.ip().to_canonical();
+        if row.state == LISTEN && (ip.is_loopback() || ip.is_unspecified()) {
+            inodes.entry(row.addr.port()).or_insert(row.socket.inode);
+        }
+    }
+    let wanted: Vec<u64> = inodes.values().copied().collect();
+    let pids = processes_of(&wanted);
+    let name = |inode| pids.get(inode).map(|pid| process_name(*pid));
+    inodes.iter().map(|(port, inode)| (*port, name(inode))).collect()
+}
+
+/// A socket, as the kernel's tables know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Socket {
+    inode: u64,
+    uid: Option<u32>,
+}
+
+/// A row of `/proc/net/tcp` and its like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Row {
+    addr: SocketAddr,
+    state: u8,
+    socket: Socket,
+}
+
+/// `TCP_LISTEN`, as the table writes it.
+const LISTEN: u8 = 0x0a;
+
+/// The socket because of which `wanted` cannot be bound: one that listens, else any.
+fn inet_socket(protocol: &str, wanted: SocketAddr) -> Option<Socket> {
+    let tables = [protocol.to_owned(), format!("{protocol}6")];
+    let in_the_way = |row: &Row| {
+        row.socket.inode != 0
+            && row.addr.port() == wanted.port()
+            && overlap(row.addr.ip(), wanted.ip())
+    };
+    let rows: Vec<Row> = tables.iter().flat_map(|table| rows(table)).filter(in_the_way).collect();
+    let listens = rows.iter().find(|row| row.state == LISTEN);
+    listens.or(rows.first()).map(|row| row.socket)
+}
+
+/// Whether two addresses cannot both be bound to one port. `::` may or may not mean IPv4
+/// too: here it does, since the kernel has said already that something is in the way.
+fn overlap(one: IpAddr, other: IpAddr) -> bool {
+    let (one, other) = (one.to_canonical(), other.to_canonical());
+    let covers = |all: IpAddr, ip: IpAddr| match all {
+        IpAddr::V4(all) => all.is_unspecified() && ip.is_ipv4(),
+        IpAddr::V6(all) => all.is_unspecified(),
+    };
+    one == other || covers(one, other) || covers(other, one)
+}
+
+fn rows(table: &str) -> Vec<Row> {
+    let text = read(&format!("/proc/net/{table}"));
+    text.lines().skip(1).filter_map(row).collect()
+}
+
+/// `  0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000  0 51234 …`
+fn row(line: &str) -> Option<Row> {
+    let mut words = line.split_ascii_whitespace();
+    let addr = addr(words.nth(1)?)?;
+    let state = u8::from_str_radix(words.nth(1)?, 16).ok()?;
+    let uid = words.nth(3)?.parse().ok()?;
+    let inode = words.nth(1)?.parse().ok()?;
+    Some(Row { addr, state, socket: Socket { inode, uid: Some(uid) } })
+}
+
+/// Words of 32 bits in this machine's own order, and the port as a number.
+fn addr(text: &str) -> Option<SocketAddr> {
+    let (ip, port) = text.split_once(':')?;
+    let port = u16::from_str_radix(port, 16).ok()?;
+    let mut bytes = Vec::with_capacity(16);
+    for at in (0..ip.len()).step_by(8) {
+        let word = u32::from_str_radix(ip.get(at..at + 8)?, 16).ok()?;
+        bytes.extend(word.to_ne_bytes());
+    }
+    let ip: IpAddr = match bytes.len() {
+        4 => Ipv4Addr::from(<[u8; 4]>::try_from(bytes).ok()?).into(),
+        16 => Ipv6Addr::from(<[u8; 16]>::try_from(bytes).ok()?).into(),
+        _ => return None,
+    };
+    Some(SocketAddr::new(ip, port))
+}
+
+/// `0000000000000000: 00000002 00000000 00010000 0001 01 51234 /run/x.sock`
+fn unix_socket(path: &Path) -> Option<Socket> {
+    let wanted = match path.as_os_str().as_bytes() {
+        [0, name @ ..] => [b"@", name].concat(),
+        name => name.to_vec(),
+    };
+    let whole = path.canonicalize().map(|path| path.into_os_string().into_vec()).ok();
+    let table = read_bytes("/proc/net/unix");
+    let rows = table.split(|byte| *byte == b'\n').skip(1).filter_map(|line| {
+        // A path may contain spaces, so only what stands before it is split.
+        let mut words = line.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
+        let inode = std::str::from_utf8(words.nth(6)?).ok()?.parse().ok()?;
+        let name = words.collect::<Vec<_>>().join(&b' ');
+        (name == wanted || Some(&name) == whole.as_ref()).then_some(inode)
+    });
+    // The one that listens has the name first; those it accepted bear the same name.
+    rows.min().map(|inode| Socket { inode, uid: None })
+}
+
+/// Which process has each of these sockets: the first of several. Within bounds.
+fn processes_of(inodes: &[u64]) -> BTreeMap<u64, u32> {
+    let mut found = BTreeMap::new();
+    let mut left = SCAN_DESCRIPTORS;
+    let mut pids: Vec<u32> = fs::read_dir("/proc")
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .collect();
+    pids.sort_unstable(); // parents first, as a rule
+    for pid in pids {
+        for entry in fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten() {
+            if left == 0 || found.len() == inodes.len() {
+                return found;
+            }
+            left -= 1;
+            let inode = entry.ok().and_then(|entry| socket_inode(&entry.path()));
+            if let Some(inode) = inode.filter(|inode| inodes.contains(inode)) {
+                found.entry(inode).or_insert(pid);
+            }
+        }
+    }
+    found
+}
+
+fn socket_inode(descriptor: &Path) -> Option<u64> {
+    let target = fs::read_link(descriptor).ok()?;
+    target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
+}
+
+fn process(pid: u32) -> Process {
+    let uid = fs::metadata(format!("/proc/{pid}")).map(|facts| facts.uid()).ok();
+    let command = read_bytes(&format!("/proc/{pid}/cmdline"));
+    let command = String::from_utf8_lossy(&command).trim_end_matches('\0').replace('\0', " ");
+    Process {
+        name: process_name(pid),
+        pid,
+        user: uid.map_or("unknown".to_owned(), user_name),
+        up: age(pid),
+        command,
+    }
+}
+
+fn process_name(pid: u32) -> String {
+    read(&format!("/proc/{pid}/comm")).trim_end().to_owned()
+}
+
+/// How long ago the process began.
+fn age(pid: u32) -> Option<Duration> {
+    let stat = read(&format!("/proc/{pid}/stat"));
+    // The name, in parentheses, may contain anything; `starttime` is the 20th word after it.
+    let (_, rest) = stat.rsplit_once(')')?;
+    let began_ticks: u64 = rest.split_ascii_whitespace().nth(19)?.parse().ok()?;
+    let uptime = read("/proc/uptime");
+    let up_seconds: f64 = uptime.split_ascii_whitespace().next()?.parse().ok()?;
+    let began_seconds = began_ticks as f64 / rustix::param::clock_ticks_per_second() as f64;
+    Duration::try_from_secs_f64(up_seconds - began_seconds).ok()
+}
+
+/// Whether the descriptors of this user's processes are ours to see.
+fn is_seen(uid: Option<u32>) -> bool {
+    let ours = rustix::process::geteuid().as_raw();
+    ours == 0 || Some(ours) == uid
+}
+
+fn user_name(uid: u32) -> String {
+    let passwd = read("/etc/passwd");
+    let named = passwd.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(uid)).then(|| name.to_owned())
+    });
+    named.unwrap_or_else(|| uid.to_string())
+}
+
+fn read(path: &str) -> String {
+    String::from_utf8_lossy(&read_bytes(path)).into_owned()
+}
+
+fn read_bytes(path: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    if let Ok(file) = File::open(path) {
+        // A process may go while it is read: what came so far is what there is.
+        let _ = file.take(PROC_BYTES).read_to_end(&mut bytes);
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_of_the_kernels_table_is_read() {
+        let word = |ip: [u8; 4]| format!("{:08X}", u32::from_ne_bytes(ip));
+        let line = format!(
+            "   0: {}:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        \
+             0 51234 1 0000000000000000 100 0 0 10 0",
+            word([127, 0, 0, 1])
+        );
+        let socket = Socket { inode: 51234, uid: Some(1000) };
+        let addr = "127.0.0.1:8080".parse().unwrap();
+        assert_eq!(row(&line), Some(Row { addr, state: LISTEN, socket }));
+        let words = [[0; 4], [0; 4], [0; 4], [0, 0, 0, 1]].map(word).concat();
+        assert_eq!(super::addr(&format!("{words}:0050")), "[::1]:80".parse().ok());
+        for broken in ["", "0: x", "0: 0100007F 0 0A", "0: 01:1F90 0 0A 0 0 0 0 0 0"] {
+            assert_eq!(row(broken), None, "{broken}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_in_each_others_way_as_the_kernel_sees_it() {
+        let overlaps = |a: &str, b: &str| overlap(a.parse().unwrap(), b.parse().unwrap());
+        assert!(overlaps("127.0.0.1", "127.0.0.1") && overlaps("0.0.0.0", "10.0.0.1"));
+        assert!(overlaps("::", "127.0.0.1") && overlaps("::ffff:127.0.0.1", "127.0.0.1"));
+        assert!(!overlaps("127.0.0.1", "127.0.0.2") && !overlaps("0.0.0.0", "::1"));
+    }
+
+    #[test]
+    fn the_holder_of_our_own_socket_is_ourselves() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = listener.local_addr().unwrap();
+        assert_eq!(holder(&Held::Tcp(addr)), Some(Holder::Ourselves));
+        assert!(open_ports().iter().any(|(port, _)| *port == addr.port()));
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let addr = socket.local_addr().unwrap();
+        assert_eq!(holder(&Held::Udp(addr)), Some(Holder::Ourselves));
+        let path = std::env::temp_dir().join(format!("ropewalk holder {}", std::process::id()));
+        let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        assert_eq!(holder(&Held::Unix(path.clone())), Some(Holder::Ourselves));
+        drop(listener);
+        fs::remove_file(&path).unwrap();
+        let process = process(std::process::id());
+        assert!(process.up.is_some() && !process.name.is_empty() && !process.user.is_empty());
+    }
+}

@@ -1,0 +1,38 @@
+//! The services that can be served, by name.
+//! Owns: their names and what is said of each. Never: knows where or how they run.
+
+use crate::failure::{self, Failure};
+use crate::nearest;
+
+/// A service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Service {
+    Timestamp,
+    Echo,
+}
+
+const ALL: &[(Service, &str, &str)] = &[
+    (Service::Timestamp, "timestamp", "answers with the time before it"),
+    (Service::Echo, "echo", "sends back what it gets"),
+];
+
+impl Service {
+    pub(crate) fn named(written: &str) -> Result<Service, Failure> {
+        let found = ALL.iter().find(|(_, name, _)| *name == written);
+        found.map(|(service, ..)| *service).ok_or_else(|| {
+            let names = || ALL.iter().map(|(_, name, _)| *name);
+            let sentence = nearest::sentence("service", written, names());
+            let there_are = names().collect::<Vec<_>>().join(", ");
+            Failure::new(failure::USAGE, sentence).help(format!("there are: {there_are}"))
+        })
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        ALL.iter().find(|(service, ..)| *service == self).map_or("", |(_, name, _)| name)
+    }
+}
+
+/// A line for each.
+pub(crate) fn list() -> String {
+    ALL.iter().map(|(_, name, what)| format!("{name:<12}{what}\n")).collect()
+}

@@ -1,0 +1,94 @@
+//! Signals to a server: TERM and INT stop it in order, a second one at once; USR1 asks for
+//! the table of connections.
+//! Owns: the thread that waits for them. Never: does anything in a handler itself.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ropewalk::Remote;
+use ropewalk::clock::Time;
+
+/// The last signal that asked for an end, and when the first one came.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked {
+    pub(crate) signal: u8,
+    pub(crate) since: Time,
+}
+
+/// Hears signals until it is dropped.
+#[must_use = "signals are heard until this is dropped"]
+pub(crate) struct Signals {
+    asked: Arc<Mutex<Option<Asked>>>,
+    _guard: system::Guard,
+}
+
+impl Signals {
+    /// Who asked for the end, if anybody did.
+    pub(crate) fn asked(&self) -> Option<Asked> {
+        *self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Begins to hear. `listing` writes the table.
+pub(crate) fn hear(
+    remote: Remote,
+    now: impl Fn() -> Time + Send + 'static,
+    listing: impl Fn() + Send + 'static,
+) -> std::io::Result<Signals> {
+    let asked = Arc::new(Mutex::new(None));
+    let told = asked.clone();
+    let end = move |signal: u8| {
+        let mut told: std::sync::MutexGuard<'_, Option<Asked>> =
+            told.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = told.map_or_else(&now, |before| before.since);
+        let again = told.replace(Asked { signal, since }).is_some();
+        // If it is gone, it has ended already.
+        let _ = if again { remote.drain(std::time::Duration::ZERO) } else { remote.stop() };
+    };
+    Ok(Signals { asked, _guard: system::hear(end, listing)? })
+}
+
+// The signals are Unix's.
+#[cfg(unix)]
+mod system {
+    use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
+    use signal_hook::iterator::{Handle, Signals};
+
+    /// Ends the thread.
+    pub(super) struct Guard(Handle);
+
+    impl Drop for Guard {
+        fn drop(&mut self) {
+            self.0.close();
+        }
+    }
+
+    pub(super) fn hear(
+        end: impl Fn(u8) + Send + 'static,
+        listing: impl Fn() + Send + 'static,
+    ) -> std::io::Result<Guard> {
+        let mut signals = Signals::new([SIGINT, SIGTERM, SIGUSR1])?;
+        let guard = Guard(signals.handle());
+        std::thread::Builder::new().name("signals".into()).spawn(move || {
+            for signal in signals.forever() {
+                match signal {
+                    SIGUSR1 => listing(),
+                    signal => end(signal as u8), // 2 or 15
+                }
+            }
+        })?;
+        Ok(guard)
+    }
+}
+
+// Elsewhere the system ends the program at once, as it ends any other.
+#[cfg(not(unix))]
+mod system {
+    pub(super) struct Guard;
+
+    pub(super) fn hear(
+        _: impl Fn(u8) + Send + 'static,
+        _: impl Fn() + Send + 'static,
+    ) -> std::io::Result<Guard> {
+        Ok(Guard)
+    }
+}

@@ -1,0 +1,218 @@
+//! The connections that are there: counted, listed, and told of when they close.
+//! Owns: the table, and the forms of its lines. Never: touches a connection.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use ropewalk::Addr;
+use ropewalk::clock::{Clock, MachineClock, Time};
+use ropewalk::observe::{Direction, Observer, Totals};
+use ropewalk::protocol::{ConnectionId, Factory, Kind, Layers, Net, Reason};
+
+use crate::escape;
+use crate::figures;
+use crate::limits::TABLE_ROWS;
+use crate::log::{Level, Log};
+
+/// Watches every connection of a server.
+pub(crate) struct Watch {
+    log: Log,
+    clock: MachineClock,
+    table: Mutex<Table>,
+}
+
+#[derive(Default)]
+struct Table {
+    /// How many there were: the last one's number.
+    seen: u64,
+    open: BTreeMap<ConnectionId, Row>,
+}
+
+/// One connection.
+struct Row {
+    number: u64,
+    peer: Addr,
+    endpoint: Option<Label>,
+    since: Time,
+    totals: Totals,
+}
+
+impl Watch {
+    pub(crate) fn new(log: Log) -> Watch {
+        Watch { log, clock: MachineClock::begin(), table: Mutex::default() }
+    }
+
+    /// The time, as it counts here.
+    pub(crate) fn now(&self) -> Time {
+        self.clock.now()
+    }
+
+    /// The table as it is now, for a person.
+    pub(crate) fn listing(&self) -> String {
+        let now = self.now();
+        let table = self.table();
+        if table.open.is_empty() {
+            return "no connections\n".to_owned();
+        }
+        let mut rows: Vec<_> = table.open.values().collect();
+        rows.sort_by_key(|row| row.number);
+        let left_out = rows.len().saturating_sub(TABLE_ROWS);
+        rows.truncate(TABLE_ROWS);
+        let mut cells = vec![["#", "peer", "endpoint", "age", "in", "out"].map(str::to_owned)];
+        cells.extend(rows.iter().map(|row| row.cells(now)));
+        let widths: Vec<usize> = (0..cells[0].len())
+            .map(|column| cells.iter().map(|row| row[column].chars().count()).max().unwrap_or(0))
+            .collect();
+        let mut listing = String::new();
+        for row in &cells {
+            for (cell, width) in row.iter().zip(&widths) {
+                let _ = write!(listing, "{cell:<width$}  ");
+            }
+            listing.truncate(listing.trim_end().len());
+            listing.push('\n');
+        }
+        if left_out > 0 {
+            let _ = writeln!(listing, "and {left_out} more");
+        }
+        listing
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn say(&self, row: &Row, what: &str) {
+        let time = figures::clock(self.clock.wall());
+        self.log.say(&format!("{time} #{} {} {what}", row.number, row.way()));
+    }
+}
+
+impl Row {
+    /// `127.0.0.1:51234 → tcp:21555`
+    fn way(&self) -> String {
+        match &self.endpoint {
+            Some(endpoint) => format!("{} → {}", self.peer, endpoint.text()),
+            None => self.peer.to_string(),
+        }
+    }
+
+    fn cells(&self, now: Time) -> [String; 6] {
+        [
+            self.number.to_string(),
+            escape::line(&self.peer.to_string()),
+            escape::line(self.endpoint.as_ref().map_or("-", Label::text)),
+            figures::time(now.since(self.since)),
+            figures::bytes(self.totals.received),
+            figures::bytes(self.totals.sent),
+        ]
+    }
+}
+
+impl Observer for Watch {
+    fn opened(&self, id: ConnectionId, peer: &Addr) {
+        let since = self.now();
+        let mut table = self.table();
+        table.seen += 1;
+        let (number, peer, totals) = (table.seen, peer.clone(), Totals::default());
+        table.open.insert(id, Row { number, peer, endpoint: None, since, totals });
+    }
+
+    fn made(&self, id: ConnectionId, peer: &Addr) {
+        let endpoint = BUILT_AT.take();
+        let mut table = self.table();
+        let Some(row) = table.open.get_mut(&id) else { return };
+        row.peer = peer.clone(); // as a PROXY header may have told it
+        row.endpoint = endpoint;
+        if self.log.level() >= Level::More {
+            self.say(row, "opened");
+        }
+    }
+
+    fn moved(&self, id: ConnectionId, direction: Direction, bytes: usize) {
+        let mut table = self.table();
+        let Some(row) = table.open.get_mut(&id) else { return };
+        match direction {
+            Direction::In => row.totals.received += bytes as u64,
+            Direction::Out => row.totals.sent += bytes as u64,
+        }
+    }
+
+    fn ended(&self, id: ConnectionId, why: &Reason, totals: Totals) {
+        let Some(row) = self.table().open.remove(&id) else { return };
+        if self.log.level() >= Level::Usual {
+            let received = figures::bytes(totals.received);
+            let sent = figures::bytes(totals.sent);
+            let lasted = figures::time(self.now().since(row.since));
+            self.say(&row, &format!("in {received} out {sent} {lasted} {}", words(why)));
+        }
+    }
+
+    fn panicked(&self, what: &str, message: &str) {
+        self.log.say(&format!("{what} panicked: {message}"));
+    }
+
+    fn accept_paused(&self, at: &Addr, why: Option<&std::io::Error>) {
+        match why {
+            Some(error) => self.log.say(&format!("accepting on {at} pauses: {error}")),
+            None => self.log.say(&format!("accepting on {at} goes on")),
+        }
+    }
+}
+
+/// Why it ended, without the system's words where the kind says the same.
+fn words(why: &Reason) -> String {
+    match (why.kind(), why.unsent()) {
+        (Kind::Reset, 0) => "reset by peer".to_owned(),
+        (Kind::Reset, unsent) => format!("reset by peer, {unsent} B unsent"),
+        _ => why.to_string(),
+    }
+}
+
+/// An endpoint's name, which is complete when its port is known.
+#[derive(Clone, Default)]
+pub(crate) struct Label(Arc<OnceLock<String>>);
+
+impl Label {
+    /// The name, once.
+    pub(crate) fn set(&self, text: String) {
+        let _ = self.0.set(text);
+    }
+
+    fn text(&self) -> &str {
+        self.0.get().map_or("-", String::as_str)
+    }
+}
+
+thread_local! {
+    /// The endpoint whose factory was asked last on this thread. An observer hears of
+    /// `made` directly after that, on the same thread: so it learns which it was.
+    static BUILT_AT: Cell<Option<Label>> = const { Cell::new(None) };
+}
+
+/// A factory that tells the [`Watch`] which endpoint its connections came by.
+pub(crate) struct At<F> {
+    endpoint: Label,
+    factory: F,
+}
+
+impl<F> At<F> {
+    pub(crate) fn new(endpoint: Label, factory: F) -> At<F> {
+        At { endpoint, factory }
+    }
+}
+
+impl<F: Factory> Factory for At<F> {
+    type Protocol = F::Protocol;
+    fn build(&mut self, peer: &Addr) -> Option<F::Protocol> {
+        BUILT_AT.set(Some(self.endpoint.clone()));
+        self.factory.build(peer)
+    }
+    fn stack(&mut self, layers: &mut Layers) {
+        self.factory.stack(layers);
+    }
+    fn failed(&mut self, net: &dyn Net, why: &Reason) {
+        self.factory.failed(net, why);
+    }
+}
