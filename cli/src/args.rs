@@ -6,7 +6,6 @@ use std::time::Duration;
 use clap::{Parser, Subcommand, ValueEnum};
 use ropewalk::endpoint::Endpoint;
 
-use crate::explain;
 use crate::failure::{EXIT_CODES, Failure};
 use crate::figures::{parse_seconds, parse_time};
 use crate::log::Level;
@@ -135,12 +134,7 @@ pub(crate) enum OnEof {
     Ignore,
 }
 
-/// Reads every endpoint before any is bound: a slip in the last leaves nothing listening.
-pub(crate) fn endpoints(texts: &[String]) -> Result<Vec<Endpoint>, Failure> {
-    texts.iter().map(|text| endpoint(text)).collect()
-}
-
-/// Reads one.
+/// Reads an endpoint.
 pub(crate) fn endpoint(text: &str) -> Result<Endpoint, Failure> {
-    text.parse().map_err(|error: ropewalk::Error| explain::plain(&error))
+    Ok(text.parse()?)
 }

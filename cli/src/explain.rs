@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use ropewalk::addr::{Site, Target};
-use ropewalk::endpoint::Endpoint;
+use ropewalk::addr::Target;
+use ropewalk::endpoint::{Endpoint, Place};
 use ropewalk::error::{Error, ErrorKind, Operation};
 use ropewalk::protocol::{Deadline, Kind, Reason};
 
@@ -15,7 +15,6 @@ use crate::failure::{self, Failure};
 use crate::figures;
 use crate::limits::PORTS_NAMED;
 use crate::machine::{self, Held};
-use crate::places::Places;
 
 /// An error of the library that is about no endpoint.
 pub(crate) fn plain(error: &Error) -> Failure {
@@ -67,9 +66,11 @@ pub(crate) fn listening(endpoint: &Endpoint, error: &Error) -> Failure {
 
 /// The address that is in use.
 fn held(endpoint: &Endpoint, error: &Error) -> Option<Held> {
-    match endpoint.site() {
-        Site::Unix(path) => Some(Held::Unix(path.clone())),
-        Site::Tcp(_) => error.address()?.parse::<SocketAddr>().ok().map(Held::Tcp),
+    let address = || error.address()?.parse::<SocketAddr>().ok();
+    match endpoint.place() {
+        Place::Unix(path) | Place::Unixgram(path) => Some(Held::Unix(path.clone())),
+        Place::Tcp(_) => address().map(Held::Tcp),
+        Place::Udp(_) => address().map(Held::Udp),
         _ => None,
     }
 }

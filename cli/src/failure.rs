@@ -6,6 +6,8 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use ropewalk::endpoint::EndpointError;
+
 /// Anything that has no code of its own.
 pub(crate) const OTHER: u8 = 1;
 /// Arguments or an endpoint that cannot be meant.
@@ -63,6 +65,13 @@ impl Failure {
         self
     }
 
+    /// A caret line stays under what it points at.
+    fn from_rendered(code: u8, text: &str) -> Failure {
+        let mut lines = text.lines();
+        let failure = Failure::new(code, lines.next().unwrap_or_default());
+        lines.fold(failure, |failure, line| failure.note(line.strip_prefix("  ").unwrap_or(line)))
+    }
+
     /// Tells it on standard error; if even that is gone, the code is all there is.
     pub(crate) fn report(&self) -> ExitCode {
         let mut text = format!("error: {}\n", self.sentence);
@@ -74,5 +83,11 @@ impl Failure {
         }
         let _ = std::io::stderr().write_all(text.as_bytes());
         ExitCode::from(self.code)
+    }
+}
+
+impl From<EndpointError> for Failure {
+    fn from(error: EndpointError) -> Failure {
+        Failure::from_rendered(USAGE, &error.render())
     }
 }

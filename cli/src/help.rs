@@ -4,6 +4,7 @@
 use std::io::Write as _;
 
 use clap::CommandFactory as _;
+use ropewalk::endpoint::GRAMMAR;
 
 use crate::args::Args;
 use crate::failure::{self, Failure};
@@ -33,5 +34,3 @@ fn unknown(topic: &str) -> Failure {
     let sentence = nearest::sentence("help on", topic, names.iter().map(String::as_str));
     Failure::new(failure::USAGE, sentence).help(format!("there is: {}", names.join(", ")))
 }
-
-const GRAMMAR: &str = "tcp:PORT, tcp:HOST:PORT, tcp:*:PORT, unix:PATH";

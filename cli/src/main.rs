@@ -12,7 +12,6 @@ mod limits;
 mod log;
 mod machine;
 mod nearest;
-mod places;
 mod serve;
 mod services;
 mod signals;

@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use ropewalk::Addr;
 use ropewalk::clock::{Clock, MachineClock, Time};
+use ropewalk::endpoint::Endpoint;
 use ropewalk::observe::{Direction, Observer, Totals};
+use ropewalk::policy::ProxyHeader;
 use ropewalk::protocol::{ConnectionId, Factory, Kind, Layers, Net, Reason};
 
 use crate::escape;
@@ -191,15 +193,17 @@ thread_local! {
     static BUILT_AT: Cell<Option<Label>> = const { Cell::new(None) };
 }
 
-/// A factory that tells the [`Watch`] which endpoint its connections came by.
+/// A factory at an endpoint: with the layer that the endpoint asks for, and the [`Watch`]
+/// learns from it by which one a connection came.
 pub(crate) struct At<F> {
     endpoint: Label,
+    proxy_header: bool,
     factory: F,
 }
 
 impl<F> At<F> {
-    pub(crate) fn new(endpoint: Label, factory: F) -> At<F> {
-        At { endpoint, factory }
+    pub(crate) fn new(label: Label, endpoint: &Endpoint, factory: F) -> At<F> {
+        At { endpoint: label, proxy_header: endpoint.proxy_header(), factory }
     }
 }
 
@@ -210,6 +214,9 @@ impl<F: Factory> Factory for At<F> {
         self.factory.build(peer)
     }
     fn stack(&mut self, layers: &mut Layers) {
+        if self.proxy_header {
+            layers.push(ProxyHeader::new());
+        }
         self.factory.stack(layers);
     }
     fn failed(&mut self, net: &dyn Net, why: &Reason) {

@@ -23,7 +23,6 @@ use crate::failure::{self, Failure};
 use crate::figures;
 use crate::limits::{FOREVER, OUTPUT_BYTES, RETRY_PAUSE, RETRY_PAUSE_MAX};
 use crate::log::{Level, Log};
-use crate::places::Places;
 use crate::stdio;
 use crate::writer::Writer;
 

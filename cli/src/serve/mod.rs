@@ -1,0 +1,196 @@
+//! `ropewalk serve`: a service on endpoints, on the model asked for.
+//! Owns: the course of a server's life, and what is told of it. Never: writes to standard
+//! output; that is for what a peer says.
+
+mod spot;
+
+use std::io::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ropewalk::limits::Limits;
+use ropewalk::server::ThreadServer;
+use ropewalk::service::{Echo, Timestamp};
+use ropewalk::{Addr, Protocol, Reactor, Remote, Report};
+
+use crate::args::{Model, Serve};
+use crate::explain;
+use crate::failure::{self, Failure};
+use crate::figures;
+use crate::log::{Level, Log};
+use crate::services::{self, Service};
+use crate::signals::{self, Asked, Signals};
+use crate::watch::{At, Label, Watch};
+use spot::{Spot, Wanted};
+
+/// Serves until it is told to stop.
+pub(crate) fn run(serve: &Serve, log: &Log) -> Result<u8, Failure> {
+    if serve.list {
+        // Whoever closes it has read enough.
+        let _ = std::io::stdout().write_all(services::list().as_bytes());
+        return Ok(0);
+    }
+    let service = Service::named(serve.service.as_deref().unwrap_or_default())?;
+    let spots = Spot::read(&serve.endpoints, serve.model)?;
+    let watch = Arc::new(Watch::new(log.clone()));
+    let server = Server { serve, service, spots, log, watch };
+    match service {
+        Service::Echo => server.run(|| Echo),
+        Service::Timestamp => {
+            let log = log.clone();
+            server.run(move || {
+                let log = log.clone();
+                Timestamp::new(move |peer: &Addr| {
+                    if log.level() >= Level::Usual {
+                        log.say(&format!("...connected from: {}", peer.host()));
+                    }
+                })
+            })
+        }
+    }
+}
+
+/// What is served, and where.
+struct Server<'a> {
+    serve: &'a Serve,
+    service: Service,
+    spots: Vec<Spot>,
+    log: &'a Log,
+    watch: Arc<Watch>,
+}
+
+impl Server<'_> {
+    fn run<P, F>(&self, make: F) -> Result<u8, Failure>
+    where
+        P: Protocol + 'static,
+        F: Fn() -> P + Clone + Send + 'static,
+    {
+        match self.serve.model {
+            Model::Reactor => self.run_reactor(make),
+            Model::Threads => self.run_threads(make),
+        }
+    }
+
+    fn run_reactor<P, F>(&self, make: F) -> Result<u8, Failure>
+    where
+        P: Protocol + 'static,
+        F: Fn() -> P + Clone + 'static,
+    {
+        let builder = Reactor::builder().limits(self.limits()).observer(self.watch.clone());
+        let reactor = builder.build().map_err(|error| explain::plain(&error))?;
+        let bound = self.bind(|spot, label| {
+            let options = spot.endpoint.options();
+            match &spot.at {
+                Wanted::Stream(site) => {
+                    let factory = At::new(label, &spot.endpoint, make.clone());
+                    Ok(reactor.listen_with(site, options, factory)?.addrs().to_vec())
+                }
+                Wanted::Datagrams(_) => Err(ropewalk::Error::new(
+                    ropewalk::error::Operation::Listen,
+                    ropewalk::error::ErrorKind::Unsupported,
+                    "datagrams are not served yet",
+                )),
+            }
+        })?;
+        let signals = self.hear(reactor.remote());
+        self.tell_serving(&bound);
+        self.conclude(reactor.run_reporting(), signals.as_ref())
+    }
+
+    fn run_threads<P, F>(&self, make: F) -> Result<u8, Failure>
+    where
+        P: Protocol + 'static,
+        F: Fn() -> P + Clone + Send + 'static,
+    {
+        let server = ThreadServer::with(self.limits(), Some(self.watch.clone()))
+            .map_err(|error| explain::plain(&error))?;
+        let bound = self.bind(|spot, label| match &spot.at {
+            Wanted::Stream(site) => {
+                let factory = At::new(label, &spot.endpoint, make.clone());
+                Ok(server.listen_with(site, spot.endpoint.options(), factory)?.addrs().to_vec())
+            }
+            Wanted::Datagrams(_) => Ok(Vec::new()), // refused when it was read
+        })?;
+        let signals = self.hear(server.remote());
+        self.tell_serving(&bound);
+        self.conclude(server.serve_reporting(), signals.as_ref())
+    }
+
+    fn limits(&self) -> Limits {
+        Limits { drain_grace: self.serve.drain, ..Limits::default() }
+    }
+
+    /// All of them or none: what was bound before a failure is dropped with its reactor.
+    /// The addresses of each.
+    fn bind(
+        &self,
+        mut bind: impl FnMut(&Spot, Label) -> ropewalk::Result<Vec<Addr>>,
+    ) -> Result<Vec<Vec<Addr>>, Failure> {
+        let one = |spot: &Spot| {
+            let label = Label::default();
+            let addrs = bind(spot, label.clone())
+                .map_err(|error| explain::listening(&spot.endpoint, &error))?;
+            label.set(spot.name(&addrs));
+            Ok(addrs)
+        };
+        self.spots.iter().map(one).collect()
+    }
+
+    /// Signals stop it. Where there are none, ending it ends it at once: worth a word.
+    fn hear(&self, remote: Remote) -> Option<Signals> {
+        let (clock, table, log) = (self.watch.clone(), self.watch.clone(), self.log.clone());
+        let heard = signals::hear(remote, move || clock.now(), move || log.lines(&table.listing()));
+        heard.inspect_err(|error| tracing::warn!("signals are not heard: {error}")).ok()
+    }
+
+    fn tell_serving(&self, bound: &[Vec<Addr>]) {
+        let spots = || self.spots.iter().zip(bound);
+        let addrs: Vec<String> = spots()
+            .flat_map(|(spot, addrs)| {
+                let scheme = spot.endpoint.scheme();
+                addrs.iter().map(move |addr| format!("{scheme}:{addr}"))
+            })
+            .collect();
+        let mut line = format!("serving {} on {}", self.service.name(), addrs.join(" and "));
+        let for_all: Vec<String> =
+            spots().filter_map(|(spot, addrs)| spot.for_all(addrs)).collect();
+        if !for_all.is_empty() {
+            line.push_str(&format!(" ({} for all)", for_all.join(" and ")));
+        }
+        self.log.say(&line);
+        if self.service == Service::Timestamp && self.log.level() >= Level::Usual {
+            self.log.say("waiting for connection..");
+        }
+    }
+
+    /// The last line, and the code: a drain that had to cut is the signal's doing.
+    fn conclude(
+        &self,
+        report: ropewalk::Result<Report>,
+        signals: Option<&Signals>,
+    ) -> Result<u8, Failure> {
+        let report = report.map_err(|error| explain::plain(&error))?;
+        let asked = signals.and_then(Signals::asked);
+        let took = asked.map(|asked| self.watch.now().since(asked.since));
+        self.log.say(&drained(&report, took));
+        Ok(match asked {
+            Some(Asked { signal, .. }) if report.cut > 0 => failure::SIGNAL + signal,
+            _ => 0,
+        })
+    }
+}
+
+/// `drained 3 of 3 connections in 0.4 s`
+fn drained(report: &Report, took: Option<Duration>) -> String {
+    let mut line = format!("drained {} of {} connections", report.ended, report.open);
+    if let Some(took) = took {
+        line.push_str(&format!(" in {}", figures::time(took)));
+    }
+    if report.cut > 0 {
+        line.push_str(&format!("; {} cut", report.cut));
+    }
+    if report.unsent > 0 {
+        line.push_str(&format!(", {} unsent", figures::bytes(report.unsent)));
+    }
+    line
+}
