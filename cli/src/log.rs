@@ -33,7 +33,8 @@ pub(crate) struct Log {
 impl Log {
     /// A log at this level, which is the library's log as well.
     pub(crate) fn start(level: Level) -> io::Result<Log> {
-        let log = Log { writer: Writer::start("log", io::stderr(), LOG_BYTES)?, level };
+        let lost = |count| format!("({count} lines are lost here: they were not read in time)\n");
+        let log = Log { writer: Writer::start("log", io::stderr(), LOG_BYTES, lost)?, level };
         let library = match level {
             Level::Quiet => LevelFilter::ERROR,
             Level::Usual => LevelFilter::WARN,
@@ -61,13 +62,7 @@ impl Log {
 
     /// Several lines of our own.
     pub(crate) fn lines(&self, lines: &str) {
-        match self.writer.take_dropped() {
-            0 => self.writer.offer(lines.as_bytes()),
-            dropped => {
-                let lost = format!("({dropped} lines are lost here: they were not read in time)");
-                self.writer.offer(format!("{lost}\n{lines}").as_bytes());
-            }
-        }
+        self.writer.offer(lines.as_bytes());
     }
 
     /// Waits, within a bound, until what was said is written.

@@ -72,7 +72,7 @@ impl Holder {
                 let command = escape::quote(command);
                 format!("held by: {name} (pid {pid}, user {user}){up}: {command}")
             }
-            Holder::Ourselves => "held by: this command, which names it twice".to_owned(),
+            Holder::Ourselves => "held by this command, which names it twice".to_owned(),
             Holder::UserOnly(user) => {
                 let user = escape::quote(user);
                 format!("held by a process of user {user}; `sudo ss -ltnp` names it")

@@ -23,7 +23,11 @@ struct Shared {
     state: Mutex<State>,
     changed: Condvar,
     bound_bytes: usize,
+    lost: Lost,
 }
+
+/// What is written where so many offers were dropped.
+type Lost = fn(u64) -> String;
 
 #[derive(Default)]
 struct State {
@@ -41,14 +45,16 @@ struct State {
 }
 
 impl Writer {
-    /// A writer to `sink`, in which up to `bound_bytes` wait.
+    /// A writer to `sink`, in which up to `bound_bytes` wait. `lost` is what is written in
+    /// the place of offers that were dropped.
     pub(crate) fn start(
         name: &str,
         sink: impl Write + Send + 'static,
         bound_bytes: usize,
+        lost: Lost,
     ) -> io::Result<Writer> {
-        let shared =
-            Arc::new(Shared { state: Mutex::default(), changed: Condvar::new(), bound_bytes });
+        let (state, changed) = (Mutex::default(), Condvar::new());
+        let shared = Arc::new(Shared { state, changed, bound_bytes, lost });
         let inside = shared.clone();
         std::thread::Builder::new().name(name.to_owned()).spawn(move || inside.work(sink))?;
         Ok(Writer(shared))
@@ -90,11 +96,6 @@ impl Writer {
         self.0.changed.notify_all();
     }
 
-    /// How many offers were dropped since this was last asked.
-    pub(crate) fn take_dropped(&self) -> u64 {
-        std::mem::take(&mut self.0.lock().dropped)
-    }
-
     /// Waits until everything is written; with `within`, no longer than that.
     ///
     /// # Errors
@@ -134,6 +135,11 @@ impl Shared {
     fn work(&self, mut sink: impl Write) {
         let mut state = self.lock();
         loop {
+            // What was dropped came after all that waits: there was no room behind it.
+            if state.dropped > 0 {
+                let lost = (self.lost)(std::mem::take(&mut state.dropped));
+                state.waiting.extend_from_slice(lost.as_bytes());
+            }
             if state.waiting.is_empty() {
                 state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
                 continue;
@@ -187,14 +193,15 @@ mod tests {
         let (allow, allowed) = mpsc::channel();
         let written = Arc::new(Mutex::default());
         let sink = Slow(allowed, written.clone());
-        (Writer::start("test", sink, bound_bytes).unwrap(), allow, written)
+        let lost = |count| format!("<{count}>");
+        (Writer::start("test", sink, bound_bytes, lost).unwrap(), allow, written)
     }
 
     #[test]
     fn what_is_put_is_written_in_order_and_room_is_told() {
         let (writer, allow, written) = slow(4);
         let (told, tells) = mpsc::channel();
-        writer.listen(move |what| drop(told.send(what)));
+        writer.listen(move |what| told.send(what).unwrap_or_default());
         assert!(writer.put(b"abc"));
         assert!(!writer.put(b"def"), "the bound is reached");
         drop(allow);
@@ -204,15 +211,16 @@ mod tests {
     }
 
     #[test]
-    fn an_offer_without_room_is_dropped_and_counted() {
+    fn offers_without_room_are_dropped_and_counted_in_their_place() {
         let (writer, allow, written) = slow(4);
         for _ in 0..3 {
             writer.offer(b"abcd");
         }
-        assert_eq!((writer.take_dropped(), writer.take_dropped()), (2, 0));
         drop(allow);
         writer.flush(None).unwrap();
-        assert_eq!(*written.lock().unwrap(), b"abcd");
+        writer.offer(b"e");
+        writer.flush(None).unwrap();
+        assert_eq!(*written.lock().unwrap(), b"abcd<2>e");
     }
 
     #[test]
@@ -224,7 +232,7 @@ mod tests {
         assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
         assert!(writer.put(b"dropped"));
         let (told, tells) = mpsc::channel();
-        writer.listen(move |what| drop(told.send(what)));
+        writer.listen(move |what| told.send(what).unwrap_or_default());
         assert_eq!(tells.recv().unwrap(), Told::Gone, "who listens late hears it too");
         writer.flush(None).unwrap();
     }

@@ -55,7 +55,7 @@ pub(crate) fn run(connect: &Connect, log: &Log) -> Result<u8, Failure> {
     let (on_eof, prompt) = (connect.on_eof, connect.prompt);
     let manner = Manner { on_eof, prompt, escaped, timeout: connect.timeout };
     let output = stdio::output()
-        .and_then(|output| Writer::start("output", output, OUTPUT_BYTES))
+        .and_then(|output| Writer::start("output", output, OUTPUT_BYTES, |_| String::new()))
         .map_err(|error| cannot("write to standard output", &error))?;
     let reactor = Reactor::builder().limits(patient(connect.timeout)).build().map_err(start)?;
     let course = Rc::new(Course::default());

@@ -131,11 +131,12 @@ fn unix_socket(path: &Path) -> Option<Socket> {
     let rows = table.split(|byte| *byte == b'\n').skip(1).filter_map(|line| {
         // A path may contain spaces, so only what stands before it is split.
         let mut words = line.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
-        let inode = std::str::from_utf8(words.nth(6)?).ok()?.parse().ok()?;
+        let inode: u64 = std::str::from_utf8(words.nth(6)?).ok()?.parse().ok()?;
         let name = words.collect::<Vec<_>>().join(&b' ');
-        (name == wanted || Some(&name) == whole.as_ref()).then_some(inode)
+        // One that waits to be accepted has no number yet, and the name already.
+        (inode != 0 && (name == wanted || Some(&name) == whole.as_ref())).then_some(inode)
     });
-    // The one that listens has the name first; those it accepted bear the same name.
+    // The oldest: those that it accepted bear the same name.
     rows.min().map(|inode| Socket { inode, uid: None })
 }
 

@@ -147,7 +147,7 @@ impl Server<'_> {
         let spots = || self.spots.iter().zip(bound);
         let addrs: Vec<String> = spots()
             .flat_map(|(spot, addrs)| {
-                let scheme = spot.endpoint.scheme();
+                let scheme = spot.scheme();
                 addrs.iter().map(move |addr| format!("{scheme}:{addr}"))
             })
             .collect();

@@ -39,13 +39,19 @@ impl Spot {
         Ok(Spot { endpoint, at })
     }
 
-    /// The endpoint as it was written, with the port that the system chose for 0.
+    /// What stands before an address of it.
+    pub(super) fn scheme(&self) -> String {
+        let wrap = if self.endpoint.proxy_header() { "haproxy:" } else { "" };
+        format!("{wrap}{}", self.endpoint.scheme())
+    }
+
+    /// Its name in the log: without options, and with the port that the system chose for 0.
     pub(super) fn name(&self, bound: &[Addr]) -> String {
         match (self.port_site(), bound.first().and_then(Addr::port)) {
-            (Some(at), Some(port)) if at.port == 0 => {
-                format!("{}:{}", self.endpoint.scheme(), ListenAt { port, ..at.clone() })
+            (Some(at), Some(port)) => {
+                format!("{}:{}", self.scheme(), ListenAt { port, ..at.clone() })
             }
-            _ => self.endpoint.to_string(),
+            _ => self.endpoint.place().to_string(),
         }
     }
 
@@ -53,7 +59,7 @@ impl Spot {
     pub(super) fn for_all(&self, bound: &[Addr]) -> Option<String> {
         let bare = self.port_site().is_some_and(|at| at.host == ListenHost::Loopback);
         let port = bound.first().and_then(Addr::port).filter(|_| bare)?;
-        Some(format!("{}:*:{port}", self.endpoint.scheme()))
+        Some(format!("{}:*:{port}", self.scheme()))
     }
 
     fn port_site(&self) -> Option<&ListenAt> {

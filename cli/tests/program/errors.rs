@@ -1,0 +1,192 @@
+//! Errors: what, why, what now; and the exit codes.
+
+use std::net::{TcpListener, UdpSocket};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
+use std::process::{Command, Stdio};
+
+use crate::rig::{Ended, Running, TempPath, has, needs, program, program_as_nobody, serve};
+
+fn run<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Ended {
+    Running::start(&mut program(arguments)).finish()
+}
+
+#[test]
+fn a_port_in_use_names_who_holds_it() {
+    let serving = serve(["echo", "tcp:0"]);
+    let endpoint = format!("tcp:{}", serving.port);
+    let ended = run(["serve", "echo", &endpoint]);
+    assert_eq!(ended.code, Some(3));
+    let lines: Vec<&str> = ended.said.lines().collect();
+    let sentence = format!(
+        "error: cannot listen on tcp:127.0.0.1:{}: address already in use (EADDRINUSE)",
+        serving.port
+    );
+    assert_eq!(lines[0], sentence);
+    let holder = format!("  held by: ropewalk (pid {}, user ", serving.run.pid());
+    assert!(lines[1].starts_with(&holder), "{}", ended.said);
+    assert!(lines[1].contains("), up ") && lines[1].ends_with(" serve echo tcp:0"), "{}", lines[1]);
+    assert_eq!(lines[2], "  help: stop it, or take a free port with tcp:0");
+    assert_eq!(lines.len(), 3, "{}", ended.said);
+}
+
+#[test]
+fn a_holder_on_all_interfaces_of_the_other_family_is_found_too() {
+    if !has("python3") {
+        return;
+    }
+    let script = "import socket, sys\n\
+        s = socket.socket(socket.AF_INET6)\n\
+        s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)\n\
+        s.bind(('::', 0)); s.listen()\n\
+        print(s.getsockname()[1], flush=True)\n\
+        sys.stdin.read()\n";
+    let mut holder = Running::start(
+        Command::new("python3")
+            .args(["-c", "exec(__import__('os').environ['S'])", "\x1b[31m\nx"])
+            .env("S", script),
+    );
+    let mut port = String::new();
+    std::io::BufRead::read_line(holder.stdout.as_mut().unwrap(), &mut port).unwrap();
+    if !needs("IPv6", !port.is_empty()) {
+        return;
+    }
+    let ended = run(["serve", "echo", &format!("tcp:{}", port.trim())]);
+    assert_eq!(ended.code, Some(3));
+    let holder = format!("(pid {}, user ", holder.pid());
+    assert!(
+        ended.said.contains("  held by: python3 ") && ended.said.contains(&holder),
+        "{}",
+        ended.said
+    );
+    assert!(ended.said.contains("\\x1b[31m\\nx") && !ended.said.contains('\x1b'), "{}", ended.said);
+}
+
+#[test]
+fn a_holder_of_another_user_is_said_to_be_so() {
+    let serving = serve(["echo", "tcp:0"]);
+    let endpoint = format!("tcp:{}", serving.port);
+    let Some((mut command, _copy)) = program_as_nobody(["serve", "echo", &endpoint]) else {
+        return;
+    };
+    let ended = Running::start(&mut command).finish();
+    assert_eq!(ended.code, Some(3), "{}", ended.said);
+    let line = "  held by a process of user root; `sudo ss -ltnp` names it\n";
+    assert!(ended.said.contains(line), "{}", ended.said);
+}
+
+#[test]
+fn an_endpoint_that_is_there_twice_is_said_to_be_so() {
+    let path = TempPath::new("twice.sock");
+    let ended = run(["serve", "echo", path.text(), path.text()]);
+    assert_eq!(ended.code, Some(3));
+    assert!(ended.said.contains("held by this command, which names it twice"), "{}", ended.said);
+    assert!(ended.said.contains("help: stop it, or take another path"), "{}", ended.said);
+}
+
+#[test]
+fn nothing_is_left_bound_when_the_last_endpoint_cannot_be() {
+    for model in ["reactor", "threads"] {
+        let serving = serve(["echo", "tcp:0", "-q"]);
+        let path = TempPath::new("left.sock");
+        let busy = format!("tcp:{}", serving.port);
+        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let free = format!("tcp:{free}");
+        let ended = run(["serve", "echo", path.text(), &free, &busy, "--model", model]);
+        assert_eq!(ended.code, Some(3), "{}", ended.said);
+        assert!(!ended.said.contains("serving"), "{}", ended.said);
+        assert!(!path.0.exists(), "{model}: the socket's file is gone");
+        drop(TcpListener::bind(&free["tcp:".len()..]).unwrap());
+    }
+}
+
+#[test]
+fn a_privileged_port_without_the_privilege_is_said_with_the_cure() {
+    let limit = std::fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start");
+    let limit: u16 = limit.unwrap_or_default().trim().parse().unwrap_or(0);
+    if !needs("a port that takes a privilege", limit > 1) {
+        return;
+    }
+    let endpoint = format!("tcp:{}", limit - 1);
+    let Some((mut command, _copy)) = program_as_nobody(["serve", "echo", &endpoint]) else {
+        return;
+    };
+    let ended = Running::start(&mut command).finish();
+    assert_eq!(ended.code, Some(3), "{}", ended.said);
+    assert!(ended.said.contains("permission denied (EACCES)"), "{}", ended.said);
+    assert!(ended.said.contains("  help: ") && ended.said.contains("privilege"), "{}", ended.said);
+}
+
+#[test]
+fn a_unix_socket_that_cannot_be_is_said_with_its_own_cure() {
+    let ended = run(["serve", "echo", "unix:/nowhere/at/all"]);
+    assert_eq!(ended.code, Some(3), "{}", ended.said);
+    assert!(
+        ended.said.contains("unix:/nowhere/at/all") && ended.said.contains("folder"),
+        "{}",
+        ended.said
+    );
+}
+
+#[test]
+fn an_unknown_host_is_three_to_listen_on_and_four_to_connect_to() {
+    let name = "x".repeat(64); // longer than a name's part may be: no server is asked
+    let endpoint = format!("tcp:{name}.invalid:80");
+    for (arguments, code) in
+        [(vec!["serve", "echo", &endpoint], 3), (vec!["connect", &endpoint], 4)]
+    {
+        let ended = run(arguments);
+        if ended.code == Some(2) {
+            assert!(ended.said.contains("63"), "the parser knows already: {}", ended.said);
+            continue;
+        }
+        assert_eq!(ended.code, Some(code), "{}", ended.said);
+        assert!(ended.said.contains(": unknown host ("), "{}", ended.said);
+        assert!(ended.said.contains("  help: "), "{}", ended.said);
+    }
+}
+
+#[test]
+fn a_refusal_says_who_refused_and_what_is_open() {
+    let open = TcpListener::bind("127.0.0.1:0").unwrap();
+    let open = open.local_addr().unwrap().port();
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let ended = run(["connect", &format!("tcp:{closed}")]);
+    assert_eq!(ended.code, Some(4));
+    let lines: Vec<&str> = ended.said.lines().collect();
+    let sentence =
+        format!("error: cannot connect to tcp:{closed}: refused by 127.0.0.1 (ECONNREFUSED)");
+    assert_eq!(lines[0], sentence);
+    let nothing = format!("  nothing listens on port {}", closed.port());
+    assert!(lines[1].starts_with(&nothing), "{}", ended.said);
+    assert_eq!(lines[2], "  help: wait for it with --retry 10s");
+    let _ = open;
+}
+
+#[test]
+fn a_unix_socket_without_a_server_or_a_right_is_said_to_be_so() {
+    let path = TempPath::new("dead.sock");
+    let ended = run(["connect", path.text()]);
+    assert_eq!(ended.code, Some(4));
+    assert!(ended.said.contains("no such file (ENOENT)"), "{}", ended.said);
+    let listener = UnixListener::bind(&path.0).unwrap();
+    std::fs::set_permissions(&path.0, std::fs::Permissions::from_mode(0o600)).unwrap();
+    if let Some((mut command, _copy)) = program_as_nobody(["connect", path.text()]) {
+        let ended = Running::start(&mut command).finish();
+        assert_eq!(ended.code, Some(4), "{}", ended.said);
+        assert!(ended.said.contains("permission denied (EACCES)"), "{}", ended.said);
+        assert!(ended.said.contains("help: the socket's owner may permit it"), "{}", ended.said);
+    }
+    drop(listener);
+    let ended = run(["connect", path.text()]);
+    assert_eq!(ended.code, Some(4));
+    assert!(ended.said.contains("refused (ECONNREFUSED)"), "{}", ended.said);
+    assert!(ended.said.contains("the file is there, its server is not"), "{}", ended.said);
+}
+
+#[test]
+fn an_error_that_nobody_reads_still_has_its_code() {
+    let status = program(["connect", "tcp:x"]).stderr(Stdio::null()).status().unwrap();
+    assert_eq!(status.code(), Some(2));
+    let _ = UdpSocket::bind("127.0.0.1:0").unwrap();
+}

@@ -1,0 +1,18 @@
+//! The program as a user meets it: what it answers, what it says, how it ends.
+//!
+//! Real clients and servers talk to it: std's sockets, `nc`, CPython's `socket`, the notes'
+//! Twisted programs; and a pseudo-terminal. A missing one fails where `ROPEWALK_ALL=1` says
+//! that all must be there.
+
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test fails by panicking")]
+#![cfg(unix)] // signals end it, and a terminal is Unix's
+
+mod connect;
+mod errors;
+mod log;
+mod notes;
+mod rig;
+mod serve;
+mod stopping;
+mod terminal;
+mod usage;

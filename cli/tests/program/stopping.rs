@@ -1,0 +1,113 @@
+//! Signals to a server, and what is left when it has gone.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use rustix::process::Signal;
+
+use crate::rig::{Serving, serve};
+
+#[test]
+fn a_connection_that_is_open_when_told_to_stop_is_drained() {
+    for (model, signal) in [("reactor", Signal::TERM), ("threads", Signal::INT)] {
+        let serving = serve(["echo", "tcp:0", "--model", model]);
+        let mut stream = serving.dial();
+        stream.write_all(b"x").unwrap();
+        stream.read_exact(&mut [0; 1]).unwrap();
+        serving.run.signal(signal);
+        let ended = serving.run.finish();
+        assert_eq!(ended.code, Some(0), "{model}: {}", ended.said);
+        let last = ended.said.lines().last().unwrap();
+        assert!(last.starts_with("drained 1 of 1 connections in "), "{model}: {last}");
+        assert!(last.ends_with('s'), "{model}: {last}");
+        assert_eq!(stream.read(&mut [0; 1]).unwrap(), 0, "closed in order");
+    }
+}
+
+/// A client that has sent much, and reads none of what comes back.
+fn clog(serving: &Serving) -> TcpStream {
+    let mut stream = serving.dial();
+    stream.write_all(b"x").unwrap();
+    stream.read_exact(&mut [0; 1]).unwrap(); // it is served
+    stream.set_nonblocking(true).unwrap();
+    let piece = [b'x'; 64 * 1024];
+    // Until the echo is stuck behind us, the server's buffers full, and then ours.
+    let mut idle = false;
+    loop {
+        match stream.write(&piece) {
+            Ok(_) => idle = false,
+            Err(_) if idle => return stream,
+            Err(_) => {
+                let mut polled =
+                    [rustix::event::PollFd::new(&stream, rustix::event::PollFlags::OUT)];
+                let within = rustix::event::Timespec { tv_sec: 0, tv_nsec: 300_000_000 };
+                idle = rustix::event::poll(&mut polled, Some(&within)).unwrap() == 0;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_second_signal_cuts_what_the_first_one_waits_for() {
+    for (signal, code) in [(Signal::TERM, 143), (Signal::INT, 130)] {
+        let serving = serve(["echo", "tcp:0", "--drain", "1h"]);
+        let _stream = clog(&serving);
+        serving.run.signal(signal);
+        // The first one has been heard when nobody listens any more.
+        while TcpStream::connect(("127.0.0.1", serving.port)).is_ok() {
+            std::thread::yield_now();
+        }
+        serving.run.signal(signal);
+        let ended = serving.run.finish();
+        assert_eq!(ended.code, Some(code), "{}", ended.said);
+        let last = ended.said.lines().last().unwrap();
+        assert!(last.starts_with("drained ") && last.contains("; 1 cut, "), "{last}");
+        assert!(last.ends_with(" unsent"), "{last}");
+    }
+}
+
+#[test]
+fn a_drain_that_is_over_cuts_the_rest_and_says_by_which_signal() {
+    let serving = serve(["echo", "tcp:0", "--drain", "50ms"]);
+    let _stream = clog(&serving);
+    let ended = serving.terminate();
+    assert_eq!(ended.code, Some(143), "{}", ended.said);
+    let last = ended.said.lines().last().unwrap();
+    assert!(
+        last.starts_with("drained 0 of 1 connections in ") && last.contains("; 1 cut"),
+        "{last}"
+    );
+}
+
+#[test]
+fn usr1_shows_the_connections() {
+    for model in ["reactor", "threads"] {
+        let mut serving = serve(["echo", "tcp:0", "--model", model]);
+        serving.run.signal(Signal::USR1);
+        assert_eq!(serving.run.line(), "no connections\n");
+        let mut first = serving.dial();
+        first.write_all(&[b'x'; 2048]).unwrap();
+        first.read_exact(&mut [0; 2048]).unwrap();
+        let mut second = serving.dial();
+        second.write_all(b"abc").unwrap();
+        second.read_exact(&mut [0; 3]).unwrap();
+        serving.run.signal(Signal::USR1);
+        let table: Vec<String> = (0..3).map(|_| serving.run.line()).collect();
+        let cells: Vec<Vec<&str>> =
+            table.iter().map(|line| line.trim_end().split("  ").collect()).collect();
+        let cells: Vec<Vec<&str>> = cells
+            .into_iter()
+            .map(|row| row.into_iter().filter(|cell| !cell.is_empty()).map(str::trim).collect())
+            .collect();
+        assert_eq!(cells[0], ["#", "peer", "endpoint", "age", "in", "out"], "{table:?}");
+        let endpoint = format!("tcp:{}", serving.port);
+        let peers = [first.local_addr().unwrap(), second.local_addr().unwrap()];
+        let counts = [("1", "2.0 KiB"), ("2", "3 B")];
+        for ((row, peer), (number, bytes)) in cells[1..].iter().zip(peers).zip(counts) {
+            assert_eq!(row[..3], [number, &peer.to_string(), &endpoint], "{table:?}");
+            assert!(row[3].ends_with('s'), "{table:?}");
+            assert_eq!(row[4..], [bytes, bytes], "{table:?}");
+        }
+        assert_eq!(serving.terminate().code, Some(0));
+    }
+}
