@@ -51,6 +51,8 @@ struct Course {
 pub(crate) fn run(connect: &Connect, log: &Log) -> Result<u8, Failure> {
     let endpoint = args::endpoint(&connect.endpoint)?;
     let target = endpoint.target()?;
+    let mut options = endpoint.options().clone();
+    options.timeout = options.timeout.or(connect.timeout); // what the endpoint says is nearer
     let escaped = stdio::output_is_terminal() && !connect.raw;
     let (on_eof, prompt) = (connect.on_eof, connect.prompt);
     let manner = Manner { on_eof, prompt, escaped, timeout: connect.timeout };
@@ -76,14 +78,14 @@ pub(crate) fn run(connect: &Connect, log: &Log) -> Result<u8, Failure> {
             lost.end.replace(Some((why.clone(), true)));
             net.stop();
         });
-    reactor.connect_with(target.clone(), endpoint.options(), factory);
+    reactor.connect_with(target.clone(), &options, factory);
     reactor.run().map_err(start)?;
 
     let written = output.flush(None);
     let end = course.end.take();
     let Some((why, connected)) = end else { return Ok(0) };
     if !connected {
-        let timeout = connect.timeout.unwrap_or(library::CONNECT);
+        let timeout = options.timeout.unwrap_or(library::CONNECT);
         let (endpoint, target, retried) = (&endpoint, &target, connect.retry);
         let of = Unreached { endpoint, target, why: &why, timeout, retried };
         return Err(explain::connecting(&of));

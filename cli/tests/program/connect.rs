@@ -114,11 +114,13 @@ fn a_machine_that_never_answers_meets_the_deadline() {
         queue.push(stream);
         assert!(queue.len() < 64, "a queue of no length holds so many");
     }
-    let run = Running::start(&mut program(["connect", &format!("tcp:{addr}"), "-w", "200ms"]));
-    let ended = run.finish();
+    let endpoint = format!("tcp:{addr}");
+    let mut patient = Running::start(&mut program(["connect", &endpoint, "-w", "1h"]));
+    let ended = Running::start(&mut program(["connect", &endpoint, "-w", "200ms"])).finish();
     assert_eq!(ended.code, Some(4), "{}", ended.said);
     let sentence = format!("error: cannot connect to tcp:{addr}: no answer within 0.2 s");
     assert!(ended.said.starts_with(&sentence), "{}", ended.said);
+    assert!(!patient.is_over(), "the one with a later deadline waits on");
 }
 
 #[test]
