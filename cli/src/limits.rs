@@ -34,8 +34,10 @@ pub(crate) const QUOTED_CHARS: usize = 120;
 pub(crate) const PORTS_NAMED: usize = 5;
 /// Descriptors of other processes looked at when the holder of an address is searched. At
 /// it: the search ends, and the holder stays unnamed.
+#[cfg_attr(not(target_os = "linux"), allow(dead_code))] // where there is `/proc`
 pub(crate) const SCAN_DESCRIPTORS: usize = 100_000;
 /// Bytes read of one file of `/proc`: some 200,000 sockets. At it: the rest is not seen.
+#[cfg_attr(not(target_os = "linux"), allow(dead_code))] // where there is `/proc`
 pub(crate) const PROC_BYTES: u64 = 32 * 1024 * 1024;
 /// Connections that the table for USR1 shows. At it: the number of those left out.
 pub(crate) const TABLE_ROWS: usize = 1000;
