@@ -1,10 +1,11 @@
 //! `ropewalk connect`: standard input to a peer, and its answer to standard output.
 //! Owns: the attempt, and what each end means for the exit code. Never: moves a byte of the
-//! conversation; that is the protocol's in `stream`.
+//! conversation; that is `talk`'s.
 
 mod input;
 mod screen;
 mod stream;
+mod talk;
 
 use std::cell::{Cell, RefCell};
 use std::io;
