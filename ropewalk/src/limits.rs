@@ -159,6 +159,9 @@ pub const ENDPOINT_BYTES: usize = 4096;
 /// Columns of an endpoint that an error shows; a longer one is cut around the fault.
 pub const ENDPOINT_SHOWN_COLUMNS: usize = 100;
 
+/// Characters of a piece of it that a sentence quotes; a longer one is cut.
+pub const ENDPOINT_QUOTED_CHARS: usize = 40;
+
 /// The path of a Unix socket, or an abstract name with the zero before it: the system's own
 /// bound (108 with a closing zero on Linux; less on some others, where the bind says so).
 pub const UNIX_PATH_BYTES: usize = 107;

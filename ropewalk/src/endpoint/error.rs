@@ -135,6 +135,10 @@ impl Fault {
         self
     }
 
+    pub(super) fn has_help(&self) -> bool {
+        !self.help.is_empty()
+    }
+
     #[must_use]
     pub(super) fn help(mut self, help: impl Into<String>) -> Fault {
         self.help = help.into();
@@ -142,22 +146,20 @@ impl Fault {
     }
 }
 
-/// A piece of the text inside a sentence: in backticks, escaped, and cut.
+/// A piece of the text inside a sentence, in backticks.
 pub(super) fn quoted(piece: &str) -> String {
-    let mut quoted = String::from("`");
-    for (count, c) in piece.chars().enumerate() {
-        if count == QUOTED_CHARS {
-            quoted.push('…');
-            break;
-        }
-        quoted.push_str(&visible(c));
-    }
-    quoted.push('`');
-    quoted
+    format!("`{}`", shown(piece))
 }
 
-/// A sentence stays one line.
-const QUOTED_CHARS: usize = 40;
+/// A piece of the text, escaped and cut.
+pub(super) fn shown(piece: &str) -> String {
+    let mut shown: String =
+        piece.chars().take(limits::ENDPOINT_QUOTED_CHARS).map(visible).collect();
+    if piece.chars().nth(limits::ENDPOINT_QUOTED_CHARS).is_some() {
+        shown.push('…');
+    }
+    shown
+}
 
 /// Where the fault stands at most in a line that was cut on the left, so that what comes
 /// before it is seen, too.

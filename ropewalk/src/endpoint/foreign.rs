@@ -2,9 +2,11 @@
 //! is not there yet, which are answered with what to write instead.
 //! Owns: the words of others. Never: adds a meaning that our own grammar could not write.
 
+use super::address::{no_port, read_host, read_port, unescape};
 use super::error::{Fault, quoted};
+use super::nearest::nearest;
 use super::options::{self, Style, Written};
-use super::parse::{PROXY, Part, Scheme, read_host, read_port, unescape};
+use super::parse::{PROXY, Part, Scheme};
 use crate::addr::{ListenAt, ListenHost};
 
 /// Words that look like schemes and are none here: the cause, and what to do instead.
@@ -106,7 +108,7 @@ pub(super) fn internet(
                 options.add(*piece, scheme, Style::Twisted)?;
                 continue;
             }
-            _ => return Err(not_twisted(key, *piece)),
+            _ => return Err(not_twisted(key, *piece, scheme)),
         };
         if slot.replace(value).is_some() {
             return Err(said_twice(key));
@@ -116,15 +118,16 @@ pub(super) fn internet(
     let mut unnamed = unnamed.into_iter().rev();
     let port = match port.or_else(|| unnamed.next()) {
         Some(port) => read_port(port)?,
-        None => return Err(Fault::new(address.end().span(), "the port is missing")),
+        None => return Err(no_port(address.end())),
     };
     let host = match (host, unnamed.next()) {
         (Some(host), None) | (None, Some(host)) => read_escaped_host(host)?,
         (None, None) => ListenHost::Loopback,
-        (Some(_), Some(extra)) => return Err(left_over(extra)),
+        (Some(_), Some(extra)) if extra.text.is_empty() => return Err(colons(extra)),
+        (Some(_), Some(extra)) => return Err(said_twice(extra)),
     };
     match unnamed.next() {
-        Some(extra) => Err(left_over(extra)),
+        Some(extra) => Err(colons(extra)),
         None => Ok(ListenAt { host, port }),
     }
 }
@@ -158,7 +161,7 @@ pub(super) fn unix_word(
         Some((key, _)) if UNIX_WORDS.contains(&key.text) => {
             options.add(word, scheme, Style::Twisted)
         }
-        Some((key, _)) => Err(not_twisted(key, word)),
+        Some((key, _)) => Err(not_twisted(key, word, scheme)),
         None => Err(left_over(word)),
     }
 }
@@ -179,12 +182,23 @@ fn said_twice(key: Part<'_>) -> Fault {
     Fault::new(key.span(), cause).label("leave one out")
 }
 
-fn not_twisted(key: Part<'_>, piece: Part<'_>) -> Fault {
-    match options::is_known(key.text) {
-        true => Fault::new(key.span(), format!("`{}` follows a comma", key.text))
-            .label(format!("write {}", quoted(&format!(",{}", piece.text)))),
-        false => options::unknown(key),
+fn not_twisted(key: Part<'_>, piece: Part<'_>, scheme: Scheme) -> Fault {
+    let fault = options::unknown(key, scheme);
+    if options::is_known(key.text) {
+        let cause = format!("`{}` follows a comma", key.text);
+        let label = format!("write {}", quoted(&format!(",{}", piece.text)));
+        return Fault::new(key.span(), cause).label(label);
     }
+    match nearest(key.text, ["host", "interface", "port"]) {
+        Some(near) => fault.label(format!("did you mean `{near}`?")),
+        None => fault,
+    }
+}
+
+/// Too many pieces: they may be of an IPv6 address.
+fn colons(piece: Part<'_>) -> Fault {
+    let help = r"an IPv6 address is `tcp:[::1]:8080`, or in Twisted's spelling `interface=\:\:1`";
+    left_over(piece).help(help)
 }
 
 fn left_over(piece: Part<'_>) -> Fault {
@@ -192,6 +206,5 @@ fn left_over(piece: Part<'_>) -> Fault {
         "" => "a colon too much".to_owned(),
         text => format!("{} is too much", quoted(text)),
     };
-    let help = r"an IPv6 address is `tcp:[::1]:8080`, or in Twisted's spelling `interface=\:\:1`";
-    Fault::new(piece.span(), cause).help(help)
+    Fault::new(piece.span(), cause)
 }

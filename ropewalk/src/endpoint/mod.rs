@@ -19,6 +19,7 @@ use std::str::FromStr;
 use crate::addr::{Addr, ListenAt, ListenHost, Site, Target, unix_name};
 use crate::options::SocketOptions;
 
+mod address;
 mod error;
 mod foreign;
 mod nearest;
@@ -322,10 +323,14 @@ impl fmt::Display for Place {
 
 /// A path as it is parsed.
 fn written(path: &Path) -> String {
-    let escaped = parse::escape(&unix_name(path));
-    match is_abstract(path) || path.has_root() || path.starts_with(".") || path.starts_with("..") {
-        true => escaped,
-        false => format!("./{escaped}"),
+    let escaped = address::escape(&unix_name(path));
+    if is_abstract(path) || path.starts_with(".") || path.starts_with("..") {
+        return escaped;
+    }
+    match escaped.strip_prefix('/') {
+        // Two slashes would be a URL's.
+        Some(rest) => format!("/{}", rest.trim_start_matches('/')),
+        None => format!("./{escaped}"),
     }
 }
 

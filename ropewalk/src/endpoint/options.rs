@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::Range;
 use std::time::Duration;
 
-use super::error::{Fault, quoted};
+use super::error::{Fault, quoted, shown};
 use super::nearest::nearest;
 use super::parse::{Part, Scheme};
 use crate::limits;
@@ -170,7 +170,8 @@ impl Written {
             let help = "options are `key` or `key=value`, with a comma before each";
             return Err(Fault::new(option.span(), "an option is missing").help(help));
         }
-        let word = WORDS.iter().find(|word| word.name == key.text).ok_or_else(|| unknown(key))?;
+        let word =
+            WORDS.iter().find(|word| word.name == key.text).ok_or_else(|| unknown(key, scheme))?;
         if !word.schemes.contains(&scheme) {
             let cause = format!("`{}` has no meaning for `{}`", word.name, scheme.name());
             let schemes: Vec<String> =
@@ -290,17 +291,23 @@ pub(super) fn is_known(key: &str) -> bool {
 }
 
 /// A word that is no option, with what it may have been.
-pub(super) fn unknown(key: Part<'_>) -> Fault {
+pub(super) fn unknown(key: Part<'_>, scheme: Scheme) -> Fault {
     let fault = Fault::new(key.span(), format!("unknown option {} in endpoint", quoted(key.text)));
     if let Some((_, instead)) = ELSEWHERE.iter().find(|(word, _)| *word == key.text) {
         return fault.label(*instead);
     }
-    match nearest(key.text, WORDS.iter().map(|word| word.name)) {
-        Some(near) => fault.label(format!("did you mean `{near}`?")),
-        None => {
-            let names: Vec<&str> = WORDS.iter().map(|word| word.name).collect();
-            fault.label(format!("there are {}", names.join(", ")))
-        }
+    if let Some(near) = nearest(key.text, WORDS.iter().map(|word| word.name)) {
+        return fault.label(format!("did you mean `{near}`?"));
+    }
+    let possible = WORDS.iter().filter(|word| word.schemes.contains(&scheme));
+    let names: Vec<&str> = possible.map(|word| word.name).collect();
+    if names.is_empty() {
+        return fault.label(format!("`{}` has no options", scheme.name()));
+    }
+    let fault = fault.label(format!("`{}` has {}", scheme.name(), names.join(", ")));
+    match scheme {
+        Unix | Unixgram => fault.help(r"a comma that belongs to the path is written `\,`"),
+        _ => fault,
     }
 }
 
@@ -337,8 +344,7 @@ fn time(name: &str, value: Part<'_>, bounds: &Time, style: Style) -> Result<Dura
         _ if number.is_empty() => return Err(no_time()),
         "" if style == Style::Twisted => 1000,
         "" => {
-            let number = quoted(number);
-            let number = number.trim_matches('`');
+            let number = shown(number);
             let label = format!("{number} what? write {number}s or {number}ms");
             let cause = format!("the time of `{name}` has no unit");
             return Err(Fault::new(value.span(), cause).label(label));

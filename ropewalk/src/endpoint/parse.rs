@@ -1,16 +1,13 @@
 //! From an endpoint's text to what it means: wrap, scheme, address, options.
-//! Owns: the grammar. Never: resolves a name, or takes a slip for what was probably meant.
+//! Owns: the grammar down to the address. Never: takes a slip for what was probably meant.
 
-use std::net::Ipv6Addr;
 use std::ops::Range;
-use std::path::PathBuf;
 
-use super::Place;
 use super::error::{Fault, quoted};
-use super::foreign;
 use super::nearest::nearest;
 use super::options::{Style, Written};
-use crate::addr::{ListenAt, ListenHost, parse_port};
+use super::{Place, address, foreign};
+use crate::addr::parse_port;
 use crate::limits;
 
 /// What a text means, and where in it each part is.
@@ -60,7 +57,7 @@ impl Scheme {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Part<'t> {
     pub(super) text: &'t str,
-    at: usize,
+    pub(super) at: usize,
 }
 
 impl<'t> Part<'t> {
@@ -129,7 +126,7 @@ pub(super) fn parse(text: &str) -> Result<Parsed, Fault> {
         return Err(fault.label("write `haproxy:tcp:PORT`"));
     }
     let (head, words) = split_options(rest);
-    let (scheme, address) = scheme(head)?;
+    let (scheme, at) = scheme(head)?;
     if proxy_header && !matches!(scheme, Scheme::Tcp | Scheme::Unix) {
         let cause = format!("`{PROXY}` has no meaning for `{}`", scheme.name());
         let span = 0..PROXY.len();
@@ -137,11 +134,11 @@ pub(super) fn parse(text: &str) -> Result<Parsed, Fault> {
     }
     let mut options = Written::default();
     let place = match scheme {
-        Scheme::Tcp => Place::Tcp(internet(address, scheme, &mut options)?),
-        Scheme::Udp => Place::Udp(internet(address, scheme, &mut options)?),
-        Scheme::Unix => Place::Unix(unix(address, scheme, &mut options)?),
-        Scheme::Unixgram => Place::Unixgram(unix(address, scheme, &mut options)?),
-        Scheme::Memory => Place::Memory(memory(address)?),
+        Scheme::Tcp => Place::Tcp(address::internet(at, scheme, &mut options)?),
+        Scheme::Udp => Place::Udp(address::internet(at, scheme, &mut options)?),
+        Scheme::Unix => Place::Unix(address::unix(at, scheme, &mut options)?),
+        Scheme::Unixgram => Place::Unixgram(address::unix(at, scheme, &mut options)?),
+        Scheme::Memory => Place::Memory(address::memory(at)?),
         Scheme::Stdio => Place::Stdio,
     };
     for word in words {
@@ -151,7 +148,7 @@ pub(super) fn parse(text: &str) -> Result<Parsed, Fault> {
         let fault = Fault::new(span, "an abstract name has no file whose `mode` could be set");
         return Err(fault.label("leave it out"));
     }
-    Ok(Parsed { place, proxy_header, options, address: address.span() })
+    Ok(Parsed { place, proxy_header, options, address: at.span() })
 }
 
 /// What is wrong whatever it means.
@@ -203,8 +200,7 @@ fn scheme(head: Part<'_>) -> Result<(Scheme, Part<'_>), Fault> {
         };
     };
     if let Some(scheme) = Scheme::named(word.text) {
-        // As a URL is written.
-        return Ok((scheme, rest.strip_prefix("//").unwrap_or(rest)));
+        return url(scheme, rest).map(|address| (scheme, address));
     }
     if word.text == PROXY {
         return Err(Fault::new(word.span(), "`haproxy` is said twice").label("leave one out"));
@@ -218,6 +214,18 @@ fn scheme(head: Part<'_>) -> Result<(Scheme, Part<'_>), Fault> {
         return Err(unknown_scheme(word, head, near));
     }
     Ok((Scheme::Tcp, head))
+}
+
+/// The address, also if it is written as a URL.
+fn url(scheme: Scheme, rest: Part<'_>) -> Result<Part<'_>, Fault> {
+    let Some(address) = rest.strip_prefix("//") else { return Ok(rest) };
+    let is_path = matches!(scheme, Scheme::Unix | Scheme::Unixgram);
+    if is_path && address.text.starts_with(|c: char| c.is_alphanumeric()) {
+        let fault = Fault::new(address.span(), "the path of a URL begins with a third slash");
+        let written = quoted(&format!("{}:/{}", scheme.name(), address.text));
+        return Err(fault.label(format!("write {written}")));
+    }
+    Ok(address)
 }
 
 /// `host:80` is an address; `nope:1:2` can only be a scheme that there is not, unless it is
@@ -241,6 +249,7 @@ fn unknown_scheme(word: Part<'_>, head: Part<'_>, near: Option<&str>) -> Fault {
 /// What looks like a scheme may be a machine's name after all.
 fn or_a_host(fault: Fault, word: Part<'_>, head: Part<'_>) -> Fault {
     match head.text.rsplit_once(':') {
+        _ if fault.has_help() => fault,
         Some((host, port)) if host == word.text && parse_port(port).is_ok() => {
             let written = quoted(&format!("tcp:{}", head.text));
             fault.help(format!("if it is the name of a host, write {written}"))
@@ -260,216 +269,4 @@ fn lone_word(word: Part<'_>) -> Fault {
     }
     let cause = format!("{} is neither a port nor a path", quoted(word.text));
     Fault::new(word.span(), cause).label("write `HOST:PORT`, or `./PATH` for a Unix socket")
-}
-
-/// `8080`, `HOST:8080`, or Twisted's words for the same.
-fn internet(address: Part<'_>, scheme: Scheme, options: &mut Written) -> Result<ListenAt, Fault> {
-    let pieces = address.pieces(b':');
-    if pieces.iter().any(|piece| piece.text.contains('=')) {
-        return foreign::internet(address, &pieces, scheme, options);
-    }
-    let Some((port, host)) = pieces.split_last() else { unreachable!("there is one piece") };
-    match host {
-        [] => Ok(ListenAt::from(read_port(*port).map_err(|fault| or_a_lone_host(fault, *port))?)),
-        [host] => {
-            let host = read_host(*host)?;
-            Ok(ListenAt { host, port: read_port(*port)? })
-        }
-        _ => Err(too_many_colons(address)),
-    }
-}
-
-/// What stands alone is a port; whoever wrote a host is told what is missing.
-fn or_a_lone_host(fault: Fault, host: Part<'_>) -> Fault {
-    match host.text.starts_with(|c: char| c.is_ascii_alphabetic() || "*[".contains(c)) {
-        true => read_host(host).map_or_else(
-            |fault| fault,
-            |_| fault.label(format!("write {}", quoted(&format!("{}:PORT", host.text)))),
-        ),
-        false => fault,
-    }
-}
-
-/// A number from 0 to 65535.
-pub(super) fn read_port(port: Part<'_>) -> Result<u16, Fault> {
-    if port.text.is_empty() {
-        return Err(Fault::new(port.span(), "the port is missing").label("a number goes here"));
-    }
-    // The sentence is the one of every port; a long text would make it a long one.
-    let shown = quoted(port.text);
-    parse_port(shown.trim_matches('`')).map_err(|error| Fault::new(port.span(), error.cause()))
-}
-
-/// `*`, an IP address, or a name.
-pub(super) fn read_host(host: Part<'_>) -> Result<ListenHost, Fault> {
-    let bare = host.strip_prefix("[").map(|inner| match inner.text.strip_suffix(']') {
-        Some(_) => Ok(inner.to(inner.text.len() - 1)),
-        None => Err(Fault::new(host.span(), "a bracket is not closed").label("write `[::1]`")),
-    });
-    if let Some(inside) = bare.transpose()? {
-        return read_ipv6(inside).map(|ip| ListenHost::Ip(ip.into()));
-    }
-    if let Ok(ip) = host.text.parse() {
-        return Ok(ListenHost::Ip(ip));
-    }
-    match host.text {
-        "" => {
-            let fault = Fault::new(host.span(), "the host is missing");
-            Err(fault.label("leave out the colon for loopback, or write `*` for every address"))
-        }
-        "*" => Ok(ListenHost::All),
-        name => check_name(host).map(|()| ListenHost::Name(name.to_owned())),
-    }
-}
-
-fn read_ipv6(inside: Part<'_>) -> Result<Ipv6Addr, Fault> {
-    if let Some((_, scope)) = inside.split_once('%') {
-        let fault = Fault::new(scope.at - 1..scope.span().end, "a scope is not supported yet");
-        return Err(fault.help("name an address that is not link-local"));
-    }
-    inside.text.parse().map_err(|_| {
-        let cause = format!("{} is not an IPv6 address", quoted(inside.text));
-        Fault::new(inside.span(), cause).label("brackets hold one, such as `[::1]`")
-    })
-}
-
-fn too_many_colons(address: Part<'_>) -> Fault {
-    let fault = Fault::new(address.span(), "an IPv6 address is written in brackets");
-    if address.text.parse::<Ipv6Addr>().is_ok() {
-        return fault.label(format!("write `[{}]:PORT`", address.text));
-    }
-    let split = address.text.rsplit_once(':');
-    match split.filter(|(host, _)| host.parse::<Ipv6Addr>().is_ok()) {
-        Some((host, port)) => fault.label(format!("write `[{host}]:{port}`")),
-        None => {
-            let cause = format!("{} has too many colons", quoted(address.text));
-            Fault::new(address.span(), cause).label("write `HOST:PORT`")
-        }
-    }
-}
-
-/// A name that DNS could know, or a file of hosts. Underscores are in use.
-fn check_name(host: Part<'_>) -> Result<(), Fault> {
-    let name = host.text;
-    if let Some((byte, c)) = name.char_indices().find(|(_, c)| !c.is_ascii()) {
-        let fault = Fault::new(host.at + byte..host.at + byte + c.len_utf8(), {
-            format!("{} is not in ASCII", quoted(name))
-        });
-        return Err(fault.label("write the host's `xn--` form"));
-    }
-    let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    if let Some((byte, c)) = name.char_indices().find(|(_, c)| !allowed(*c)) {
-        let cause = format!("{} cannot stand in the name of a host", quoted(&c.to_string()));
-        return Err(Fault::new(host.at + byte..host.at + byte + 1, cause));
-    }
-    if name.len() > limits::HOST_BYTES {
-        let cause =
-            format!("the host has {} bytes, {} are the most", name.len(), { limits::HOST_BYTES });
-        return Err(Fault::new(host.span(), cause));
-    }
-    let relative = name.strip_suffix('.').unwrap_or(name);
-    let mut at = host.at;
-    for label in relative.split('.') {
-        let span = at..at + label.len();
-        let most = limits::HOST_LABEL_BYTES;
-        if label.is_empty() {
-            return Err(Fault::new(span, "the host has an empty label").label("a dot too much"));
-        }
-        if label.len() > most {
-            let cause =
-                format!("a label of the host has {} bytes, {most} are the most", { label.len() });
-            return Err(Fault::new(span, cause));
-        }
-        if label.starts_with('-') || label.ends_with('-') {
-            let cause = "a label of the host begins or ends with `-`";
-            return Err(Fault::new(span, cause));
-        }
-        at += label.len() + 1;
-    }
-    let last = relative.rsplit('.').next().unwrap_or_default();
-    if last.bytes().all(|byte| byte.is_ascii_digit()) {
-        let fault = Fault::new(host.span(), format!("{} is not an IPv4 address", quoted(name)));
-        return Err(fault.label("four numbers from 0 to 255"));
-    }
-    Ok(())
-}
-
-/// A path, `@name`, or Twisted's words for the same.
-fn unix(address: Part<'_>, scheme: Scheme, options: &mut Written) -> Result<PathBuf, Fault> {
-    let (written, words) = foreign::unix(address);
-    let path = unescape(written)?;
-    for word in words {
-        foreign::unix_word(word, scheme, options)?;
-    }
-    let scheme = scheme.name();
-    if path.is_empty() {
-        return Err(Fault::new(written.span(), "the path is missing"));
-    }
-    if path == "@" {
-        return Err(Fault::new(written.end().span(), "the abstract name is missing"));
-    }
-    let most = limits::UNIX_PATH_BYTES;
-    if path.len() > most {
-        let cause = format!("the path has {} bytes, {most} are the most", path.len());
-        return Err(Fault::new(written.span(), cause));
-    }
-    if let Some(name) = path.strip_prefix('@') {
-        return Ok(PathBuf::from(format!("\0{name}")));
-    }
-    if !["/", "./", "../"].iter().any(|start| path.starts_with(start)) {
-        let cause = "a relative path begins with `./`";
-        let label = format!("write {}", quoted(&format!("{scheme}:./{}", written.text)));
-        return Err(Fault::new(written.span(), cause).label(label));
-    }
-    Ok(PathBuf::from(path))
-}
-
-/// A path without its backslashes.
-pub(super) fn unescape(part: Part<'_>) -> Result<String, Fault> {
-    let mut plain = String::with_capacity(part.text.len());
-    let mut characters = part.text.char_indices();
-    while let Some((byte, c)) = characters.next() {
-        if c != '\\' {
-            plain.push(c);
-            continue;
-        }
-        match characters.next() {
-            Some((_, c)) if ESCAPED.contains(c) => plain.push(c),
-            Some((_, c)) => {
-                let span = part.at + byte..part.at + byte + 1 + c.len_utf8();
-                let cause = format!("{} is no escape", quoted(&format!("\\{c}")));
-                let label = r"there are `\,`, `\:`, `\=` and `\\`";
-                return Err(Fault::new(span, cause).label(label));
-            }
-            None => {
-                let span = part.at + byte..part.at + byte + 1;
-                let label = r"a backslash itself is written `\\`";
-                return Err(Fault::new(span, "nothing follows the backslash").label(label));
-            }
-        }
-    }
-    Ok(plain)
-}
-
-/// What a backslash makes plain.
-const ESCAPED: &str = r"\,:=";
-
-/// A path as `unescape` reads it. A colon is escaped, too: behind it Twisted's words may come.
-pub(super) fn escape(path: &str) -> String {
-    let mut escaped = String::with_capacity(path.len());
-    for c in path.chars() {
-        if r"\,:".contains(c) {
-            escaped.push('\\');
-        }
-        escaped.push(c);
-    }
-    escaped
-}
-
-fn memory(number: Part<'_>) -> Result<u64, Fault> {
-    let digits = number.text.bytes().all(|byte| byte.is_ascii_digit());
-    number.text.parse().ok().filter(|_| digits).ok_or_else(|| {
-        let cause = format!("{} is not a number of 64 bits", quoted(number.text));
-        Fault::new(number.span(), cause)
-    })
 }

@@ -1,0 +1,371 @@
+//! Options that cannot be meant, each with the whole of what is said.
+
+use crate::{Row, assert_rendered};
+
+const BAD: &[Row] = &[
+    (
+        "tcp:0.0.0.0:8080,bakclog=512",
+        "
+unknown option `bakclog` in endpoint
+  tcp:0.0.0.0:8080,bakclog=512
+                   ^^^^^^^ did you mean `backlog`?
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "tcp:80,backlog",
+        "
+`backlog` takes a value
+  tcp:80,backlog
+         ^^^^^^^ write `backlog=512`
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "tcp:80,backlog=0",
+        "
+`backlog` is a number from 1 to 2147483647
+  tcp:80,backlog=0
+                 ^
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "tcp:80,backlog=9999999999",
+        "
+`backlog` is a number from 1 to 2147483647
+  tcp:80,backlog=9999999999
+                 ^^^^^^^^^^
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "tcp:80,keepalive=30",
+        "
+the time of `keepalive` has no unit
+  tcp:80,keepalive=30
+                   ^^ 30 what? write 30s or 30ms
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "tcp:80,keepalive=",
+        "
+`keepalive` takes a value
+  tcp:80,keepalive=
+         ^^^^^^^^^ write `keepalive=30s`
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "tcp:80,keepalive=500ms",
+        "
+`keepalive` is from 1s to 32767s
+  tcp:80,keepalive=500ms
+                   ^^^^^
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "tcp:80,keepalive=1500ms",
+        "
+`keepalive` is in whole seconds
+  tcp:80,keepalive=1500ms
+                   ^^^^^^
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "tcp:80,keepalive=10h",
+        "
+`keepalive` is from 1s to 32767s
+  tcp:80,keepalive=10h
+                   ^^^
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "tcp:80,keepalive=30d",
+        "
+no unit `d` of time
+  tcp:80,keepalive=30d
+                     ^ there are ms, s, m and h
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "tcp:80,keepalive=soon",
+        "
+`soon` is not a time
+  tcp:80,keepalive=soon
+                   ^^^^ write `keepalive=30s`
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "tcp:h:80,timeout=0s",
+        "
+`timeout` is from 1ms to 86400s
+  tcp:h:80,timeout=0s
+                   ^^
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "tcp:h:80,timeout=25h",
+        "
+`timeout` is from 1ms to 86400s
+  tcp:h:80,timeout=25h
+                   ^^^
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "tcp:80,nodelay=maybe",
+        "
+`nodelay` is on or off
+  tcp:80,nodelay=maybe
+                 ^^^^^ write `nodelay` or `nodelay=off`
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "tcp:80,nodelay,nodelay=off",
+        "
+`nodelay` is said twice
+  tcp:80,nodelay,nodelay=off
+                 ^^^^^^^ leave one out
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "tcp:80,,nodelay",
+        "
+an option is missing
+  tcp:80,,nodelay
+         ^
+  help: options are `key` or `key=value`, with a comma before each
+",
+    ),
+    (
+        "tcp:80,",
+        "
+an option is missing
+  tcp:80,
+         ^
+  help: options are `key` or `key=value`, with a comma before each
+",
+    ),
+    (
+        "udp:53,backlog=5",
+        "
+`backlog` has no meaning for `udp`
+  udp:53,backlog=5
+         ^^^^^^^ it belongs to `tcp` and `unix`
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "udp:53,timeout=5s",
+        "
+`timeout` has no meaning for `udp`
+  udp:53,timeout=5s
+         ^^^^^^^ it belongs to `tcp` and `unix`
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "unix:/run/x,nodelay",
+        "
+`nodelay` has no meaning for `unix`
+  unix:/run/x,nodelay
+              ^^^^^^^ it belongs to `tcp`
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "tcp:80,mode=0660",
+        "
+`mode` has no meaning for `tcp`
+  tcp:80,mode=0660
+         ^^^^ it belongs to `unix` and `unixgram`
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "unix:/run/x,mode=0888",
+        "
+`mode` is octal, from 0000 to 0777
+  unix:/run/x,mode=0888
+                   ^^^^ write `mode=0660`
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "unix:/run/x,mode=1777",
+        "
+`mode` is octal, from 0000 to 0777
+  unix:/run/x,mode=1777
+                   ^^^^ write `mode=0660`
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "unix:@x,mode=0660",
+        "
+an abstract name has no file whose `mode` could be set
+  unix:@x,mode=0660
+          ^^^^ leave it out
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "tcp:80,ttl=0",
+        "
+`ttl` is a number from 1 to 255
+  tcp:80,ttl=0
+             ^
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "tcp:80,ttl=256",
+        "
+`ttl` is a number from 1 to 255
+  tcp:80,ttl=256
+             ^^^
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "tcp:80,mark=0x1ffffffff",
+        "
+`mark` is a number of 32 bits
+  tcp:80,mark=0x1ffffffff
+              ^^^^^^^^^^^ write it as 16 or 0x10
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "tcp:80,cert=auto",
+        "
+unknown option `cert` in endpoint
+  tcp:80,cert=auto
+         ^^^^ TLS is not there yet
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "tcp:80,reuseaddr",
+        "
+unknown option `reuseaddr` in endpoint
+  tcp:80,reuseaddr
+         ^^^^^^^^^ leave it out: it is set where it is safe
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "tcp:80,bind=127.0.0.1",
+        "
+unknown option `bind` in endpoint
+  tcp:80,bind=127.0.0.1
+         ^^^^ the host stands before the port: `tcp:HOST:PORT`
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "tcp:80,zzz",
+        "
+unknown option `zzz` in endpoint
+  tcp:80,zzz
+         ^^^ `tcp` has backlog, reuseport, nodelay, keepalive, timeout, mark, ttl
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "-,nodelay",
+        "
+`nodelay` has no meaning for `-`
+  -,nodelay
+    ^^^^^^^ it belongs to `tcp`
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "-,zzz",
+        "
+unknown option `zzz` in endpoint
+  -,zzz
+    ^^^ `-` has no options
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "/run/x,y",
+        r"
+unknown option `y` in endpoint
+  /run/x,y
+         ^ `unix` has backlog, mode, timeout
+  help: a comma that belongs to the path is written `\,`
+",
+    ),
+    (
+        "tcp:8080:nodelay=off",
+        "
+`nodelay` follows a comma
+  tcp:8080:nodelay=off
+           ^^^^^^^ write `,nodelay=off`
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "tcp:8080:backlog=5,backlog=6",
+        "
+`backlog` is said twice
+  tcp:8080:backlog=5,backlog=6
+                     ^^^^^^^ leave one out
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "tcp:h:80:timeout=soon",
+        "
+`soon` is not a time
+  tcp:h:80:timeout=soon
+                   ^^^^ write `timeout=5s`
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "unix:/run/x:lockfile=0",
+        "
+unknown option `lockfile` in endpoint
+  unix:/run/x:lockfile=0
+              ^^^^^^^^ leave it out: a stale socket is replaced, one in use is not
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "unix:/run/x:mode=660:what",
+        "
+`what` is too much
+  unix:/run/x:mode=660:what
+                       ^^^^
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "tcp:80,日本=5",
+        "
+unknown option `日本` in endpoint
+  tcp:80,日本=5
+         ^^^^ `tcp` has backlog, reuseport, nodelay, keepalive, timeout, mark, ttl
+  help: ropewalk help endpoints
+",
+    ),
+];
+
+#[test]
+fn a_bad_option_is_answered_exactly() {
+    assert_rendered(BAD);
+}

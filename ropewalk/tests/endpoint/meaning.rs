@@ -1,0 +1,151 @@
+//! What can be written, and the full form in which each is displayed.
+
+use std::time::Duration;
+
+use ropewalk::endpoint::{Endpoint, GRAMMAR, nearest};
+use ropewalk::options::SocketOptions;
+
+use crate::parsed;
+
+/// As written, as displayed.
+const FORMS: &[(&str, &str)] = &[
+    // As in the table of the grammar.
+    ("tcp:8080", "tcp:8080"),
+    ("tcp:*:8080", "tcp:*:8080"),
+    ("tcp:[::1]:8080", "tcp:[::1]:8080"),
+    ("tcp:0", "tcp:0"),
+    ("unix:/run/x.sock,mode=0660", "unix:/run/x.sock,mode=0660"),
+    ("unix:@name", "unix:@name"),
+    ("udp:53", "udp:53"),
+    ("unixgram:/run/x.sock", "unixgram:/run/x.sock"),
+    ("haproxy:tcp:80", "haproxy:tcp:80"),
+    ("-", "-"),
+    ("memory:7", "memory:7"),
+    // Without a scheme.
+    ("8080", "tcp:8080"),
+    ("08080", "tcp:8080"),
+    ("host:80", "tcp:host:80"),
+    ("my_host.example.org.:80", "tcp:my_host.example.org.:80"),
+    ("*:80", "tcp:*:80"),
+    ("127.0.0.1:80", "tcp:127.0.0.1:80"),
+    ("[2001:0db8::0001]:80", "tcp:[2001:db8::1]:80"),
+    ("/run/x", "unix:/run/x"),
+    ("./x", "unix:./x"),
+    ("../x", "unix:../x"),
+    ("@name", "unix:@name"),
+    ("haproxy:80", "haproxy:tcp:80"),
+    ("haproxy:/run/x", "haproxy:unix:/run/x"),
+    // As a URL.
+    ("tcp://h:80", "tcp:h:80"),
+    ("udp://[::1]:53", "udp:[::1]:53"),
+    ("unix:///run/x", "unix:/run/x"),
+    ("unix:////run/x", "unix:/run/x"),
+    ("unix://./x", "unix:./x"),
+    // A scheme's word can be a host's name.
+    ("tcp:tcp:80", "tcp:tcp:80"),
+    ("tcp:tls:443", "tcp:tls:443"),
+    // What belongs to a path.
+    (r"/a\,b\:c\\d\=e", r"unix:/a\,b\:c\\d=e"),
+    ("/a:b=c", r"unix:/a\:b=c"),
+    ("/a b[c,mode=600", "unix:/a b[c,mode=0600"),
+    (r"/a\:mode=1", r"unix:/a\:mode=1"),
+    ("/日本", "unix:/日本"),
+    ("@a.b:c", r"unix:@a.b\:c"),
+    // Twisted's spelling.
+    ("tcp:8080:interface=127.0.0.1", "tcp:127.0.0.1:8080"),
+    (r"tcp:8080:interface=\:\:1", "tcp:[::1]:8080"),
+    ("tcp:8080:interface=[::1]:backlog=50", "tcp:[::1]:8080,backlog=50"),
+    ("tcp:interface=*:port=8080", "tcp:*:8080"),
+    ("tcp:port=8080", "tcp:8080"),
+    ("tcp:host=h:port=80:timeout=30", "tcp:h:80,timeout=30s"),
+    ("tcp:h:80:timeout=30,nodelay", "tcp:h:80,nodelay,timeout=30s"),
+    ("tcp:h:port=80", "tcp:h:80"),
+    ("tcp:host=h:80", "tcp:h:80"),
+    ("h:80:timeout=30", "tcp:h:80,timeout=30s"),
+    ("unix:address=/run/x", "unix:/run/x"),
+    ("unix:path=/run/x:timeout=5", "unix:/run/x,timeout=5s"),
+    ("unix:/run/x:mode=660:backlog=5", "unix:/run/x,backlog=5,mode=0660"),
+    ("haproxy:tcp:8080:interface=127.0.0.1", "haproxy:tcp:127.0.0.1:8080"),
+    // Options, in whatever order.
+    ("80,ttl=64,mark=16,backlog=1", "tcp:80,backlog=1,mark=0x10,ttl=64"),
+    ("80,nodelay=on,reuseport=yes", "tcp:80,reuseport,nodelay"),
+    ("80,nodelay=true,reuseport=no", "tcp:80,reuseport=off,nodelay"),
+    ("80,nodelay=false", "tcp:80,nodelay=off"),
+    ("80,keepalive=2m", "tcp:80,keepalive=120s"),
+    ("h:80,timeout=1h", "tcp:h:80,timeout=3600s"),
+    ("h:80,timeout=1500ms", "tcp:h:80,timeout=1500ms"),
+    ("h:80,timeout=2000ms", "tcp:h:80,timeout=2s"),
+    ("udp:53,reuseport,mark=0xff,ttl=1", "udp:53,reuseport,mark=0xff,ttl=1"),
+];
+
+#[test]
+fn each_form_is_displayed_in_full_and_read_as_the_same() {
+    for (text, full) in FORMS {
+        let endpoint = parsed(text);
+        assert_eq!(endpoint.to_string(), *full, "{text}");
+        assert_eq!(parsed(full), endpoint, "{text}");
+    }
+}
+
+#[test]
+fn each_option_is_the_setting_it_names() {
+    let tcp =
+        "tcp:h:80,backlog=512,reuseport,nodelay=off,keepalive=30s,timeout=5s,mark=0x10,ttl=64";
+    let expected = SocketOptions {
+        backlog: Some(512),
+        reuse_port: Some(true),
+        nodelay: Some(false),
+        keepalive: Some(Duration::from_secs(30)),
+        timeout: Some(Duration::from_secs(5)),
+        mark: Some(16),
+        ttl: Some(64),
+        mode: None,
+    };
+    assert_eq!(parsed(tcp).options(), &expected);
+    let unix = SocketOptions { mode: Some(0o660), ..SocketOptions::default() };
+    assert_eq!(parsed("/run/x,mode=660").options(), &unix);
+    assert_eq!(parsed("tcp:h:80").options(), &SocketOptions::default());
+}
+
+#[test]
+fn endpoints_are_equal_by_what_they_mean() {
+    assert_eq!(parsed("8080"), parsed("tcp:08080"));
+    assert_ne!(parsed("8080"), parsed("8080,nodelay"));
+    assert_ne!(parsed("8080"), parsed("haproxy:8080"));
+    assert_ne!(parsed("8080"), parsed("udp:8080"));
+}
+
+#[test]
+fn every_example_of_the_grammar_is_an_endpoint() {
+    let mut options = 0;
+    for line in GRAMMAR.lines() {
+        let row = line.strip_prefix("  ").and_then(|line| line.split_once("  "));
+        let Some((example, _)) = row else { continue };
+        let is_address = example == "-" || example.contains(':') && !example.contains(' ');
+        match example.split_once('=') {
+            Some((word, _)) if !is_address => {
+                let scheme = if word == "mode" { "unix:/x" } else { "tcp:80" };
+                parsed(&format!("{scheme},{example}"));
+                options += 1;
+            }
+            _ if is_address => assert_eq!(parsed(example).to_string(), example),
+            _ => {}
+        }
+    }
+    assert_eq!(options, 7, "all of them but `reuseport`, which has no value");
+}
+
+#[test]
+fn the_grammar_names_every_option_that_an_error_names() {
+    let error = crate::refused("tcp:80,zzz");
+    let listed = error.label().strip_prefix("`tcp` has ").expect("the list");
+    for word in listed.split(", ") {
+        assert!(GRAMMAR.lines().any(|line| line.trim_start().starts_with(word)), "{word}");
+    }
+}
+
+#[test]
+fn the_nearest_word_is_there_for_other_words_too() {
+    assert_eq!(nearest("ehco", ["timestamp", "echo", "discard"]), Some("echo"));
+    assert_eq!("tpc:80".parse::<Endpoint>().unwrap_err().label(), "did you mean `tcp`?");
+}
