@@ -1,5 +1,6 @@
 //! What the fuzz targets check. It needs no fuzzer: `rerun` and the library's own tests
 //! run the same.
 
+pub mod endpoint;
 pub mod header;
 pub mod script;

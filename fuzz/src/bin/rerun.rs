@@ -13,6 +13,7 @@ fn main() -> ExitCode {
         "connection" => |script| {
             ropewalk_fuzz::script::run(script);
         },
+        "endpoint" => ropewalk_fuzz::endpoint::run,
         "proxy_header" => ropewalk_fuzz::header::run,
         other => {
             eprintln!("no target is named {other}");
