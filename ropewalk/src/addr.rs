@@ -217,18 +217,35 @@ impl fmt::Display for Site {
     }
 }
 
-/// Where to connect, of whatever family.
+/// An address as it is written: a host and a port, an IP address, a path.
+///
+/// Whatever says one of these is taken where a target is asked for:
+///
+/// ```
+/// use ropewalk::addr::Target;
+/// # fn main() -> ropewalk::Result<()> {
+/// let by_name = Target::from(("localhost", 21555)); // the tuple of Python
+/// assert_eq!(by_name, Target::try_from("localhost:21555")?);
+/// let file = Target::from(std::path::Path::new("/run/ropewalk.sock"));
+/// assert_eq!(file, Target::try_from("/run/ropewalk.sock")?);
+/// let error = Target::try_from("localhost:70000").unwrap_err();
+/// assert!(error.to_string().contains("ports go from 0 to 65535"));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Target {
-    /// TCP, by name: every address of the name is tried.
+    /// A host by name, and a port. A connector tries every address of the name; a
+    /// [`Socket`](crate::socket::Socket) takes the first of its family. An empty name and
+    /// `*` mean all interfaces.
     Name(String, u16),
     /// An address.
     Addr(Addr),
 }
 
 impl Target {
-    /// TCP to a host as written: an IP address (in brackets or not) or a name.
+    /// A host as written: an IP address (in brackets or not) or a name.
     pub fn tcp(host: &str, port: u16) -> Target {
         let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
         match bare.unwrap_or(host).parse::<IpAddr>() {
@@ -241,6 +258,61 @@ impl Target {
 impl<A: Into<Addr>> From<A> for Target {
     fn from(addr: A) -> Target {
         Target::Addr(addr.into())
+    }
+}
+
+impl From<&Addr> for Target {
+    fn from(addr: &Addr) -> Target {
+        Target::Addr(addr.clone()) // at most a reference count
+    }
+}
+
+impl From<&PathBuf> for Target {
+    fn from(path: &PathBuf) -> Target {
+        path.as_path().into()
+    }
+}
+
+impl From<(&str, u16)> for Target {
+    /// A host as written, and a port.
+    fn from((host, port): (&str, u16)) -> Target {
+        Target::tcp(host, port)
+    }
+}
+
+impl From<(IpAddr, u16)> for Target {
+    fn from((ip, port): (IpAddr, u16)) -> Target {
+        SocketAddr::new(ip, port).into()
+    }
+}
+
+impl TryFrom<&str> for Target {
+    type Error = Error;
+
+    /// `host:port`, `[v6]:port`, a bare `port` of the loopback; or, with a `/` in it, a path.
+    fn try_from(text: &str) -> Result<Target> {
+        if text.contains('/') || text.starts_with('\0') {
+            return Ok(Path::new(text).into());
+        }
+        let (host, port) = split_host_port(text)?;
+        Ok(Target::tcp(host.unwrap_or("localhost"), port))
+    }
+}
+
+impl TryFrom<&String> for Target {
+    type Error = Error;
+
+    fn try_from(text: &String) -> Result<Target> {
+        text.as_str().try_into()
+    }
+}
+
+impl FromStr for Target {
+    type Err = Error;
+
+    /// As from a `&str`.
+    fn from_str(text: &str) -> Result<Target> {
+        text.try_into()
     }
 }
 
@@ -295,18 +367,36 @@ pub fn split_host_port(text: &str) -> Result<(Option<&str>, u16)> {
     Ok((host, parse_port(port).map_err(|error| error.at(text))?))
 }
 
+/// A number as a port: 0 to 65535, nothing else. For numbers that are known when the
+/// program runs; where a `u16` is asked for, a literal out of range does not compile.
+///
+/// ```
+/// use ropewalk::addr::port;
+/// assert_eq!(port(21555)?, 21555);
+/// for number in [-1, 65536, 70000] {
+///     assert!(port(number).unwrap_err().to_string().contains("ports go from 0 to 65535"));
+/// }
+/// # Ok::<(), ropewalk::Error>(())
+/// ```
+///
+/// # Errors
+/// `InvalidInput` for any other number.
+pub fn port(number: i64) -> Result<u16> {
+    u16::try_from(number).map_err(|_| out_of_range(number))
+}
+
+fn out_of_range(number: impl fmt::Display) -> Error {
+    let cause = format!("port {number} is out of range, ports go from 0 to 65535");
+    Error::new(Operation::Parse, ErrorKind::InvalidInput, cause).at(number)
+}
+
 /// A port as a person writes it: 0 to 65535, nothing else.
 pub fn parse_port(text: &str) -> Result<u16> {
     // `+80` would parse as a number, and is none that anybody means.
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     match text.parse() {
         Ok(port) if digits => Ok(port),
-        _ if digits => Err(Error::new(
-            Operation::Parse,
-            ErrorKind::InvalidInput,
-            format!("port {text} is out of range, ports go from 0 to 65535"),
-        )
-        .at(text)),
+        _ if digits => Err(out_of_range(text)),
         _ => Err(Error::new(
             Operation::Parse,
             ErrorKind::InvalidInput,

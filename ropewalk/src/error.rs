@@ -2,9 +2,15 @@
 //! Owns: the crate's `Error`, its sentence, and the advice that belongs to a cause.
 //! Never: decides, logs or retries. How a *connection* ended is `protocol::Reason`.
 
+use std::convert::Infallible;
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
+
+use rustix::io::Errno;
+
+use crate::addr::ListenAt;
+use crate::sys;
 
 /// The result of this crate's fallible operations.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -30,8 +36,17 @@ struct Inner {
     operation: Operation,
     address: Option<String>,
     kind: ErrorKind,
-    source: Option<Box<dyn StdError + Send + Sync>>,
+    cause: Cause,
     remedy: Option<String>,
+    sent: Option<usize>,
+    /// The address is our end's.
+    ours: bool,
+}
+
+#[derive(Debug)]
+enum Cause {
+    System(io::Error),
+    Words(String),
 }
 
 /// What was tried.
@@ -40,12 +55,26 @@ struct Inner {
 pub enum Operation {
     /// Making a reactor, a driver, or something they need.
     Start,
-    /// Binding an address and listening on it.
+    /// Making a socket.
+    Open,
+    /// Giving a socket its address.
+    Bind,
+    /// Listening, with the binding that goes before it.
     Listen,
     /// Taking a connection from a listener.
     Accept,
     /// Connecting to a peer.
     Connect,
+    /// Receiving bytes or a datagram.
+    Receive,
+    /// Sending bytes or a datagram.
+    Send,
+    /// Ending one or both directions of a connection.
+    Shutdown,
+    /// Closing a socket.
+    Close,
+    /// Reading or setting what a socket is like: a mode, an option, an address.
+    Configure,
     /// Finding the addresses of a name.
     Resolve,
     /// Running the loop.
@@ -70,8 +99,27 @@ pub enum ErrorKind {
     Refused,
     /// No route to the peer.
     Unreachable,
-    /// A deadline passed.
+    /// A deadline passed. If it was ours [`Error::raw_os_error`] is `None`; the kernel's,
+    /// which gave up on the peer, has its code.
     TimedOut,
+    /// A non-blocking socket has nothing to receive, or no room to send.
+    WouldBlock,
+    /// A non-blocking socket's connection is being made.
+    InProgress,
+    /// The peer reset the connection.
+    Reset,
+    /// The connection was ended from this side, or before it was accepted.
+    Aborted,
+    /// The peer no longer reads, or our direction was shut down.
+    BrokenPipe,
+    /// The socket has no peer.
+    NotConnected,
+    /// The socket has a peer already.
+    AlreadyConnected,
+    /// The socket was closed before.
+    Closed,
+    /// A datagram that is too long to be sent whole.
+    TooLong,
     /// No such name or file.
     NotFound,
     /// What was given can't be meant: a port out of range, a malformed address.
@@ -93,20 +141,38 @@ pub enum ErrorKind {
 impl Error {
     /// An error whose cause is the system's.
     pub fn from_io(operation: Operation, address: impl fmt::Display, source: io::Error) -> Error {
-        let kind = kind_of(&source);
-        Error(Box::new(Inner {
-            operation,
-            address: Some(address.to_string()),
-            kind,
-            remedy: remedy_for(operation, kind).map(str::to_owned),
-            source: Some(Box::new(source)),
-        }))
+        let address = address.to_string();
+        let error = Error::without_address(operation, source);
+        let remedy = match (operation, error.kind()) {
+            (Operation::Bind | Operation::Listen, ErrorKind::PermissionDenied) => {
+                privilege_remedy(&address, sys::privileged_ports())
+            }
+            _ => None,
+        };
+        let error = error.at(address);
+        match remedy {
+            Some(remedy) => error.with_remedy(remedy),
+            None => error,
+        }
     }
 
     /// An error of our own; `cause` is its middle part, in words.
     pub fn new(operation: Operation, kind: ErrorKind, cause: impl Into<String>) -> Error {
-        let cause: Box<dyn StdError + Send + Sync> = cause.into().into();
-        Error(Box::new(Inner { operation, address: None, kind, source: Some(cause), remedy: None }))
+        Error::from_parts(operation, kind, Cause::Words(cause.into()))
+    }
+
+    /// The system's, where it is about no address or where finding it out is not worth it:
+    /// `WouldBlock` is an everyday answer.
+    pub(crate) fn without_address(operation: Operation, source: io::Error) -> Error {
+        let kind = kind_of(&source);
+        let mut error = Error::from_parts(operation, kind, Cause::System(source));
+        error.0.remedy = remedy_for(operation, kind).map(str::to_owned);
+        error
+    }
+
+    fn from_parts(operation: Operation, kind: ErrorKind, cause: Cause) -> Error {
+        let (address, remedy, sent, ours) = (None, None, None, false);
+        Error(Box::new(Inner { operation, address, kind, cause, remedy, sent, ours }))
     }
 
     /// The same with the address it is about.
@@ -116,10 +182,25 @@ impl Error {
         self
     }
 
+    /// The same with the address of our end, where there is no peer's.
+    #[must_use]
+    pub(crate) fn on(self, ours: impl fmt::Display) -> Error {
+        let mut error = self.at(ours);
+        error.0.ours = true;
+        error
+    }
+
     /// The same with what a person can do about it.
     #[must_use]
     pub fn with_remedy(mut self, remedy: impl Into<String>) -> Error {
         self.0.remedy = Some(remedy.into());
+        self
+    }
+
+    /// The same with how many bytes had been sent before it.
+    #[must_use]
+    pub(crate) fn with_sent(mut self, bytes: usize) -> Error {
+        self.0.sent = Some(bytes);
         self
     }
 
@@ -145,50 +226,76 @@ impl Error {
 
     /// The system's error, if it was one.
     pub fn io_error(&self) -> Option<&io::Error> {
-        self.0.source.as_deref()?.downcast_ref()
+        match &self.0.cause {
+            Cause::System(error) => Some(error),
+            Cause::Words(_) => None,
+        }
+    }
+
+    /// The system's code (`errno`), if the system said no. A deadline of ours has none.
+    ///
+    /// ```
+    /// use ropewalk::{Error, error::Operation};
+    /// let system = std::io::Error::from_raw_os_error(1);
+    /// assert_eq!(Error::from_io(Operation::Bind, "x:1", system).raw_os_error(), Some(1));
+    /// ```
+    #[doc(alias = "errno")]
+    pub fn raw_os_error(&self) -> Option<i32> {
+        self.io_error()?.raw_os_error()
+    }
+
+    /// How many bytes the kernel had taken when [`send_all`](crate::socket::Socket::send_all)
+    /// failed; `None` for any other operation. What it took may still not have arrived.
+    pub fn sent(&self) -> Option<usize> {
+        self.0.sent
     }
 
     /// The cause in words, with the system's symbol: `address already in use (EADDRINUSE)`.
     pub fn cause(&self) -> String {
-        match (self.io_error(), &self.0.source) {
-            (Some(error), _) => describe_io(error),
-            (None, Some(cause)) => cause.to_string(),
-            (None, None) => format!("{:?}", self.0.kind),
+        match &self.0.cause {
+            Cause::System(error) => describe_io(error),
+            Cause::Words(words) => words.clone(),
         }
     }
 }
 
 /// A system error as a person reads it: `connection refused (ECONNREFUSED)`.
 pub(crate) fn describe_io(error: &io::Error) -> String {
-    match (words_for(error.kind()), error.raw_os_error()) {
-        (Some((words, symbol)), _) => format!("{words} ({symbol})"),
-        (None, _) if no_descriptors(error) => "no descriptor is left (EMFILE or ENFILE)".into(),
-        (None, _) => error.to_string(),
+    match words_for(error) {
+        Some((words, symbol)) => format!("{words} ({symbol})"),
+        None if no_descriptors(error) => "no descriptor is left (EMFILE or ENFILE)".into(),
+        None => error.to_string(),
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let verb = match self.0.operation {
-            Operation::Start => "cannot start",
-            Operation::Listen => "cannot listen",
-            Operation::Accept => "cannot accept",
-            Operation::Connect => "cannot connect",
-            Operation::Resolve => "cannot resolve",
-            Operation::Run => "cannot run",
-            Operation::Ask => "cannot reach the reactor",
-            Operation::Parse => "cannot read",
-        };
-        let preposition = match self.0.operation {
-            Operation::Listen | Operation::Accept => " on",
-            Operation::Connect => " to",
-            _ => "",
+        let (verb, preposition) = match self.0.operation {
+            Operation::Start => ("cannot start", ""),
+            Operation::Open => ("cannot make a socket", ""),
+            Operation::Bind => ("cannot bind", " to"),
+            Operation::Listen => ("cannot listen", " on"),
+            Operation::Accept => ("cannot accept", " on"),
+            Operation::Connect => ("cannot connect", " to"),
+            Operation::Receive => ("cannot receive", " from"),
+            Operation::Send => ("cannot send", " to"),
+            Operation::Shutdown => ("cannot shut the connection down", " to"),
+            Operation::Close => ("cannot close the socket", " on"),
+            Operation::Configure => ("cannot configure the socket", " on"),
+            Operation::Resolve => ("cannot resolve", ""),
+            Operation::Run => ("cannot run", ""),
+            Operation::Ask => ("cannot reach the reactor", ""),
+            Operation::Parse => ("cannot read", ""),
         };
         f.write_str(verb)?;
         if let Some(address) = &self.0.address {
+            let preposition = if self.0.ours { " on" } else { preposition };
             write!(f, "{preposition} {address}")?;
         }
         write!(f, ": {}", self.cause())?;
+        if let Some(sent) = self.0.sent {
+            write!(f, ", after {sent} bytes were sent")?;
+        }
         match &self.0.remedy {
             Some(remedy) => write!(f, "; {remedy}"),
             None => Ok(()),
@@ -205,22 +312,39 @@ impl fmt::Debug for Error {
             .field("operation", &self.0.operation)
             .field("address", &self.0.address)
             .field("kind", &self.0.kind)
-            .field("source", &self.0.source)
+            .field("cause", &self.0.cause)
             .field("remedy", &self.0.remedy)
+            .field("sent", &self.0.sent)
             .finish()
     }
 }
 
 impl StdError for Error {
+    /// The system's error. Words of our own are in the sentence already.
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+        self.io_error().map(|source| source as &(dyn StdError + 'static))
     }
 }
 
 impl From<Error> for io::Error {
+    /// Of the kind that fits; the whole sentence is kept inside.
     fn from(error: Error) -> io::Error {
-        let kind = error.io_error().map_or(io::ErrorKind::Other, io::Error::kind);
+        let kind = match (error.io_error(), error.kind()) {
+            (Some(system), _) => system.kind(),
+            (None, ErrorKind::TimedOut) => io::ErrorKind::TimedOut,
+            (None, ErrorKind::InvalidInput | ErrorKind::TooLong) => io::ErrorKind::InvalidInput,
+            (None, ErrorKind::NotFound) => io::ErrorKind::NotFound,
+            (None, ErrorKind::Unsupported) => io::ErrorKind::Unsupported,
+            (None, _) => io::ErrorKind::Other,
+        };
         io::Error::new(kind, error)
+    }
+}
+
+/// So that what cannot fail to become an address may stand where something else can.
+impl From<Infallible> for Error {
+    fn from(never: Infallible) -> Error {
+        match never {}
     }
 }
 
@@ -238,18 +362,34 @@ fn kind_of(error: &io::Error) -> ErrorKind {
         Io::AddrNotAvailable => ErrorKind::AddressNotAvailable,
         Io::PermissionDenied => ErrorKind::PermissionDenied,
         Io::ConnectionRefused => ErrorKind::Refused,
+        Io::ConnectionReset => ErrorKind::Reset,
+        Io::ConnectionAborted => ErrorKind::Aborted,
+        Io::BrokenPipe => ErrorKind::BrokenPipe,
+        Io::NotConnected => ErrorKind::NotConnected,
         Io::NetworkUnreachable | Io::HostUnreachable | Io::NetworkDown => ErrorKind::Unreachable,
         Io::TimedOut => ErrorKind::TimedOut,
+        Io::WouldBlock => ErrorKind::WouldBlock,
         Io::NotFound => ErrorKind::NotFound,
         Io::InvalidInput => ErrorKind::InvalidInput,
         Io::Unsupported => ErrorKind::Unsupported,
-        _ => ErrorKind::Io,
+        _ => match Errno::from_io_error(error) {
+            Some(Errno::INPROGRESS | Errno::ALREADY) => ErrorKind::InProgress,
+            Some(Errno::BADF) => ErrorKind::Closed,
+            Some(Errno::ISCONN) => ErrorKind::AlreadyConnected,
+            Some(Errno::DESTADDRREQ) => ErrorKind::NotConnected,
+            Some(Errno::MSGSIZE) => ErrorKind::TooLong,
+            Some(Errno::OPNOTSUPP) => ErrorKind::Unsupported,
+            _ => ErrorKind::Io,
+        },
     }
 }
 
-fn words_for(kind: io::ErrorKind) -> Option<(&'static str, &'static str)> {
+fn words_for(error: &io::Error) -> Option<(&'static str, &'static str)> {
     use io::ErrorKind as Io;
-    Some(match kind {
+    if error.get_ref().is_some() {
+        return None; // it has words of its own
+    }
+    Some(match error.kind() {
         Io::AddrInUse => ("address already in use", "EADDRINUSE"),
         Io::AddrNotAvailable => ("this machine has no such address", "EADDRNOTAVAIL"),
         Io::PermissionDenied => ("permission denied", "EACCES"),
@@ -257,28 +397,51 @@ fn words_for(kind: io::ErrorKind) -> Option<(&'static str, &'static str)> {
         Io::ConnectionReset => ("connection reset by peer", "ECONNRESET"),
         Io::ConnectionAborted => ("connection aborted", "ECONNABORTED"),
         Io::BrokenPipe => ("the peer no longer reads", "EPIPE"),
+        Io::NotConnected => ("it is not connected", "ENOTCONN"),
         Io::NetworkUnreachable => ("network unreachable", "ENETUNREACH"),
         Io::HostUnreachable => ("host unreachable", "EHOSTUNREACH"),
         Io::TimedOut => ("timed out", "ETIMEDOUT"),
+        Io::WouldBlock => ("it would have to wait", "EAGAIN"),
         Io::NotFound => ("no such file", "ENOENT"),
-        _ => return None,
+        _ => match Errno::from_io_error(error)? {
+            Errno::INPROGRESS => ("the connection is being made", "EINPROGRESS"),
+            Errno::ALREADY => ("the connection is still being made", "EALREADY"),
+            Errno::BADF => ("the socket is closed", "EBADF"),
+            Errno::ISCONN => ("it is connected already", "EISCONN"),
+            Errno::DESTADDRREQ => ("it has no peer", "EDESTADDRREQ"),
+            Errno::MSGSIZE => ("the datagram is too long", "EMSGSIZE"),
+            Errno::OPNOTSUPP => ("this kind of socket cannot do it", "EOPNOTSUPP"),
+            Errno::AFNOSUPPORT => ("there is no such family here", "EAFNOSUPPORT"),
+            _ => return None,
+        },
     })
 }
 
 fn remedy_for(operation: Operation, kind: ErrorKind) -> Option<&'static str> {
     Some(match (operation, kind) {
-        (Operation::Listen, ErrorKind::AddressInUse) => {
+        (Operation::Listen | Operation::Bind, ErrorKind::AddressInUse) => {
             "stop the program that holds it, or take a free port with port 0"
         }
-        (Operation::Listen, ErrorKind::AddressNotAvailable) => {
+        (Operation::Listen | Operation::Bind, ErrorKind::AddressNotAvailable) => {
             "name an address of this machine, or `*` for all of them"
         }
-        (Operation::Listen, ErrorKind::PermissionDenied) => {
-            "ports below the system's limit (1024 as a rule) need a privilege: take a higher port"
-        }
         (Operation::Connect, ErrorKind::Refused) => "is the server running on that port?",
+        (Operation::Send, ErrorKind::NotConnected) => "connect it first, or name the peer",
         (_, ErrorKind::NoDescriptors) => "raise the limit (`ulimit -n`) or close connections",
         _ => return None,
+    })
+}
+
+/// What helps whoever may not bind to `address`, if it has a port below the system's
+/// `limit`. Above it, or for a file, the refusal has another cause.
+fn privilege_remedy(address: &str, limit: u16) -> Option<String> {
+    // A path may end like an address does.
+    let at = Some(address).filter(|address| !address.contains('/'))?.parse::<ListenAt>().ok()?;
+    (at.port != 0 && at.port < limit).then(|| {
+        format!(
+            "ports below {limit} need a privilege here: take a higher port{}",
+            sys::PRIVILEGE_REMEDY
+        )
     })
 }
 
@@ -301,6 +464,25 @@ mod tests {
         let error = Error::new(Operation::Run, ErrorKind::AlreadyRunning, "it runs already");
         let fields = format!("{error:#?}");
         assert!(fields.contains("operation: Run") && fields.contains("kind: AlreadyRunning"));
+    }
+
+    #[test]
+    fn a_privileged_port_is_told_from_other_refusals_by_the_systems_limit() {
+        for (address, limit, helped) in [
+            ("127.0.0.1:80", 1024, true),
+            ("[::1]:80", 1024, true),
+            ("*:443", 1024, true),
+            ("80", 1024, true),
+            ("127.0.0.1:1024", 1024, false),
+            ("127.0.0.1:80", 80, false),
+            ("127.0.0.1:80", 0, false),
+            ("127.0.0.1:0", 1024, false),
+            ("/run/a:80", 1024, false),
+        ] {
+            let remedy = privilege_remedy(address, limit);
+            assert_eq!(remedy.is_some(), helped, "{address} below {limit}: {remedy:?}");
+            assert!(remedy.is_none_or(|remedy| remedy.contains(&format!("below {limit} "))));
+        }
     }
 
     #[test]

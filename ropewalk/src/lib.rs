@@ -44,6 +44,8 @@ pub mod protocol;
 pub mod reactor;
 pub mod server;
 pub mod service;
+pub mod socket;
+pub mod sys;
 pub mod testing;
 
 pub use addr::Addr;

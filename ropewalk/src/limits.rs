@@ -118,6 +118,11 @@ pub const SPARE_BUFFERS: usize = 64;
 /// A buffer that grew past this is freed, not kept.
 pub const SPARE_BUFFER_BYTES: usize = 16 * 1024;
 
+/// Where the kernel does not say when a Unix socket's peer has room again (its queue of
+/// connections or datagrams is full), a call that may wait looks again after this pause,
+/// until its deadline. Cost: a call each time.
+pub const ROOM_PAUSE: Duration = Duration::from_millis(2);
+
 /// Submissions that may wait in the ring at a time; more are submitted at once.
 pub const RING_ENTRIES: u32 = 256;
 

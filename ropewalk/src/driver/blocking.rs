@@ -11,7 +11,7 @@ use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags, poll};
 use socket2::Socket;
 
 use super::resolver::{Resolver, lookup_ips};
@@ -23,6 +23,7 @@ use crate::engine::{Driver, Engine, Entry, Reply, Sent, Wake};
 use crate::limits;
 use crate::options::SocketOptions;
 use crate::protocol::{ConnectionId, Out};
+use crate::socket::timespec;
 
 /// The driver of a connection's own thread.
 pub struct Blocking {
@@ -212,10 +213,7 @@ impl Driver for Blocking {
         let mut fds = vec![PollFd::new(&self.alarm, PollFlags::IN)];
         fds.extend(entries.iter().map(|(entry, flags)| PollFd::new(&entry.head.io.socket, *flags)));
         fds.extend(listeners.iter().map(|(_, bound)| PollFd::new(&bound.socket, PollFlags::IN)));
-        let timeout = wait.map(|wait| Timespec {
-            tv_sec: wait.as_secs().try_into().unwrap_or(i64::MAX),
-            tv_nsec: wait.subsec_nanos() as _, // below 10^9: it fits whatever the width
-        });
+        let timeout = wait.map(timespec);
         match poll(&mut fds, timeout.as_ref()) {
             Err(rustix::io::Errno::INTR) => return Ok(()),
             polled => polled?,

@@ -4,11 +4,12 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::IpAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::engine::Reply;
 use crate::limits;
+use crate::socket::lookup;
 
 /// A pool that resolves names with the system's resolver.
 #[derive(Default)]
@@ -92,13 +93,4 @@ impl Pool {
 /// The IP addresses of a name, for listening. Blocks.
 pub(crate) fn lookup_ips(host: &str) -> io::Result<Vec<IpAddr>> {
     Ok(lookup(host, 0)?.into_iter().map(|addr| addr.ip()).collect())
-}
-
-/// The addresses of a name, in the system's order. Blocks.
-fn lookup(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
-    let found: Vec<SocketAddr> = (host, port).to_socket_addrs()?.collect();
-    if found.is_empty() {
-        return Err(io::Error::new(io::ErrorKind::NotFound, format!("`{host}` has no address")));
-    }
-    Ok(found)
 }

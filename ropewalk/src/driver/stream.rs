@@ -4,7 +4,7 @@
 
 use std::io;
 use std::mem::MaybeUninit;
-use std::net::{Ipv6Addr, Shutdown, SocketAddr};
+use std::net::{Ipv6Addr, Shutdown};
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
@@ -13,19 +13,18 @@ use super::settings;
 use crate::addr::Addr;
 use crate::limits;
 use crate::options::SocketOptions;
+pub(crate) use crate::socket::connected;
+use crate::socket::sys::{self, is_in_progress, retry};
+pub(crate) use crate::socket::sys::{addr_of, recv, send, unsupported};
 
 #[cfg(unix)]
 mod unix;
 #[cfg(unix)]
-use unix::path_of;
-#[cfg(unix)] // see above
-pub(crate) use unix::{UnixFile, accept, recv, send};
+pub(crate) use unix::{UnixFile, accept};
 #[cfg(windows)]
 mod windows;
 #[cfg(windows)]
-use windows::path_of;
-#[cfg(windows)] // see above
-pub(crate) use windows::{UnixFile, accept, recv, send};
+pub(crate) use windows::{UnixFile, accept};
 
 /// A listening socket, and its file if it has one.
 pub(crate) struct Bound {
@@ -75,7 +74,7 @@ fn backlog(options: &SocketOptions) -> i32 {
 pub(crate) fn connect(to: &Addr, options: &SocketOptions) -> io::Result<Socket> {
     let (domain, address) = match to {
         Addr::Ip(ip) => (Domain::for_address(*ip), SockAddr::from(*ip)),
-        Addr::Unix(Some(path)) => (Domain::UNIX, SockAddr::unix(path)?),
+        Addr::Unix(Some(path)) => (Domain::UNIX, sys::unix_address(path)?),
         _ => return Err(unsupported("this kind of address")),
     };
     let socket = Socket::new(domain, Type::STREAM, None)?;
@@ -87,20 +86,6 @@ pub(crate) fn connect(to: &Addr, options: &SocketOptions) -> io::Result<Socket> 
     match socket.connect(&address) {
         Err(error) if !is_in_progress(&error) => Err(error),
         _ => Ok(socket),
-    }
-}
-
-/// Whether a connect is decided: `None` not yet.
-pub(crate) fn connected(socket: &Socket) -> Option<io::Result<()>> {
-    match socket.take_error() {
-        Ok(Some(error)) | Err(error) => return Some(Err(error)),
-        Ok(None) => {}
-    }
-    // A spurious wake-up has no error either; only a connected socket has a peer.
-    match socket.peer_addr() {
-        Ok(_) => Some(Ok(())),
-        Err(error) if error.kind() == io::ErrorKind::NotConnected => None,
-        Err(error) => Some(Err(error)),
     }
 }
 
@@ -129,39 +114,4 @@ pub(crate) fn local_addr(socket: &Socket) -> Addr {
 /// An error that the socket has pending: how a reset is noticed without reading.
 pub(crate) fn pending_error(socket: &Socket) -> Option<io::Error> {
     SockRef::from(socket).take_error().ok().flatten()
-}
-
-pub(crate) fn addr_of(addr: &SockAddr) -> Addr {
-    match addr.as_socket() {
-        Some(ip) => Addr::Ip(unmapped(ip)),
-        None => Addr::Unix(path_of(addr)),
-    }
-}
-
-/// `::ffff:1.2.3.4` is 1.2.3.4.
-fn unmapped(ip: SocketAddr) -> SocketAddr {
-    match ip.ip().to_canonical() {
-        std::net::IpAddr::V4(v4) => SocketAddr::from((v4, ip.port())),
-        std::net::IpAddr::V6(_) => ip,
-    }
-}
-
-fn is_in_progress(error: &io::Error) -> bool {
-    // EINPROGRESS has no kind on stable Rust: Linux, macOS and BSD; Windows says WouldBlock.
-    // A Unix socket's EAGAIN is another thing: its listener's queue is full.
-    matches!(error.raw_os_error(), Some(115 | 36 | 10035))
-}
-
-pub(crate) fn unsupported(what: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::Unsupported, format!("{what} is not supported here"))
-}
-
-/// Again, if a signal interrupted it.
-pub(crate) fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
-    loop {
-        match call() {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            result => return result,
-        }
-    }
 }

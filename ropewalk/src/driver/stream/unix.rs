@@ -1,23 +1,19 @@
-//! The system calls of a stream socket on Unix, and the file of a Unix socket.
-//! Owns: receive and send in the fewest instructions; a socket's file from bind to close.
+//! Accepting on Unix, and the file of a Unix socket.
+//! Owns: accept in the fewest calls; a socket's file from bind to close.
 //! Never: waits.
 
 use std::io;
 // Named by the `accept` of some platforms only.
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 #[cfg(any(target_os = "linux", target_os = "freebsd"))]
 use std::{ffi::OsStr, net::SocketAddr, os::unix::ffi::OsStrExt};
 
-use rustix::net::{RecvFlags, SendFlags};
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::retry;
-// As above.
-#[cfg(any(target_os = "linux", target_os = "freebsd"))]
-use super::unmapped;
 use crate::addr::Addr;
+use crate::socket::sys;
 
 /// The next connection in the queue, non-blocking and closed on exec. `WouldBlock` says
 /// that there is none.
@@ -29,7 +25,7 @@ pub(crate) fn accept(listener: &Socket) -> io::Result<(Socket, Addr)> {
     let (socket, peer) = retry(|| acceptfrom_with(listener, flags).map_err(io::Error::from))?;
     let ip = peer.clone().and_then(|peer| SocketAddr::try_from(peer).ok());
     let peer = match ip {
-        Some(ip) => Addr::Ip(unmapped(ip)),
+        Some(ip) => Addr::Ip(sys::unmapped(ip)),
         None => {
             let unix = peer.and_then(|peer| SocketAddrUnix::try_from(peer).ok());
             let path = unix.as_ref().and_then(|unix| unix.path());
@@ -49,42 +45,6 @@ pub(crate) fn accept(listener: &Socket) -> io::Result<(Socket, Addr)> {
     Ok((socket, super::addr_of(&peer)))
 }
 
-/// Receives what is there. 0 is the end of input.
-#[inline]
-pub(crate) fn recv(socket: &Socket, buffer: &mut [u8]) -> io::Result<usize> {
-    loop {
-        match rustix::net::recv(socket, &mut *buffer, RecvFlags::empty()) {
-            Ok((count, _)) => return Ok(count),
-            Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-}
-
-/// Sends what the kernel takes. A peer that is gone is an error, not a signal.
-#[inline]
-pub(crate) fn send(socket: &Socket, data: &[u8]) -> io::Result<usize> {
-    loop {
-        match rustix::net::send(socket, data, SEND_FLAGS) {
-            Ok(count) => return Ok(count),
-            Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-}
-
-// macOS has no such flag; socket2 sets SO_NOSIGPIPE on each of its sockets instead.
-#[cfg(target_vendor = "apple")]
-const SEND_FLAGS: SendFlags = SendFlags::empty();
-// Everywhere else a flag of the call.
-#[cfg(not(target_vendor = "apple"))]
-const SEND_FLAGS: SendFlags = SendFlags::NOSIGNAL;
-
-/// The path in a socket's address, if it has one.
-pub(super) fn path_of(addr: &SockAddr) -> Option<Arc<Path>> {
-    addr.as_pathname().map(Into::into)
-}
-
 /// The file of a listening Unix socket. Removed on drop, if it is still ours.
 pub(crate) struct UnixFile {
     path: PathBuf,
@@ -100,7 +60,7 @@ impl UnixFile {
         mode: Option<u32>,
     ) -> io::Result<(Socket, Option<UnixFile>)> {
         let socket = Socket::new(Domain::UNIX, kind, None)?;
-        let address = SockAddr::unix(path)?;
+        let address = sys::unix_address(path)?;
         if is_abstract(path) {
             socket.bind(&address)?;
             socket.set_nonblocking(true)?;

@@ -1,0 +1,572 @@
+//! Python's socket object, in Rust's habits.
+//!
+//! Owns: a descriptor, and one timeout that every call keeps: in three modes, for ever
+//! (`None`), not at all (zero), or until a deadline. Never: knows a protocol, an engine or a
+//! driver; it stands on the bottom row alone.
+//!
+//! A server that answers whoever comes, and a client, as one would write them in Python:
+//!
+//! ```
+//! use ropewalk::socket::*;
+//!
+//! # fn main() -> ropewalk::Result<()> {
+//! let server = Socket::new(AF_INET, SOCK_STREAM)?;
+//! server.bind(("localhost", 0))?; // 0: a free port
+//! server.listen()?;
+//! let at = server.local_addr()?;
+//! let thread = std::thread::spawn(move || -> ropewalk::Result<()> {
+//!     let (client, addr) = server.accept()?;
+//!     println!("...connected from: {addr}");
+//!     loop {
+//!         let data = client.recv(1024)?;
+//!         if data.is_empty() {
+//!             return Ok(()); // the end of input; dropping `client` closes it
+//!         }
+//!         client.send_all(&data)?;
+//!     }
+//! });
+//!
+//! let client = Socket::new(AF_INET, SOCK_STREAM)?;
+//! client.connect(at)?;
+//! client.send_all(b"hello")?;
+//! assert_eq!(client.recv(1024)?, b"hello");
+//! drop(client);
+//! # thread.join().unwrap()
+//! # }
+//! ```
+//!
+//! # Their names and ours
+//!
+//! | Python | here | what differs |
+//! | --- | --- | --- |
+//! | `socket(family, type, proto=0)` | [`Socket::new`], [`Socket::with_protocol`] | closed on exec, always |
+//! | `s.bind()` | [`Socket::bind`] | |
+//! | `s.listen()` | [`Socket::listen`], [`Socket::listen_with_backlog`] | the default queue is as long as the system has it |
+//! | `s.accept()` | [`Socket::accept`] | |
+//! | `s.connect()` | [`Socket::connect`] | a full Unix listener is waited for, until the deadline |
+//! | `s.connect_ex()` | [`Socket::connect_ex`] | our deadline is `ETIMEDOUT`, Python's is `EAGAIN` |
+//! | `s.recv()` | [`Socket::recv`] | |
+//! | `s.recv_into()` | [`Socket::recv_into`] | the whole slice; take a shorter one for less |
+//! | `s.send()` | [`Socket::send`] | |
+//! | `s.sendall()` | [`Socket::send_all`] | its error says how much was sent |
+//! | `s.recvfrom()` | [`Socket::recv_from`] | a truncated datagram says so |
+//! | `s.recvfrom_into()` | [`Socket::recv_from_into`] | as above |
+//! | `s.sendto()` | [`Socket::send_to`] | |
+//! | `s.getpeername()` | [`Socket::peer_addr`] | an IPv4 peer of an IPv6 socket is written as IPv4 |
+//! | `s.getsockname()` | [`Socket::local_addr`] | as above |
+//! | `s.shutdown()` | [`Socket::shutdown`] | |
+//! | `s.close()` | [`Socket::close`] | no other thread can be inside a call |
+//! | `s.setblocking()` | [`Socket::set_blocking`] | |
+//! | `s.settimeout()` | [`Socket::set_timeout`] | a `Duration` is never negative |
+//! | `s.gettimeout()` | [`Socket::timeout`] | |
+//! | `s.family` | [`Socket::family`] | |
+//! | `s.type` | [`Socket::kind`] | |
+//! | `s.proto` | [`Socket::protocol`] | |
+//!
+//! # Threads
+//!
+//! Calls take `&self`, and a `Socket` is `Sync`: one thread may receive while another sends.
+//! [`Socket::close`] takes `&mut self`, so that nobody is inside a call when the descriptor
+//! goes; a thread that waits in one is woken by [`Socket::shutdown`].
+
+mod connect;
+mod deadline;
+mod name;
+pub(crate) mod sys;
+mod transfer;
+
+use std::fmt;
+use std::io;
+use std::net::Shutdown;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use socket2::{Protocol, SockAddr, Type};
+
+pub(crate) use self::connect::connected;
+pub(crate) use self::deadline::timespec;
+use self::deadline::{Mode, Until};
+pub(crate) use self::name::lookup;
+pub use self::transfer::Received;
+use crate::addr::{Addr, Target};
+use crate::error::{Error, Operation, Result};
+use crate::limits;
+
+/// Which addresses a socket has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Family {
+    /// IPv4: a host and a port.
+    #[doc(alias = "AF_INET")]
+    Inet,
+    /// IPv6: a host and a port.
+    #[doc(alias = "AF_INET6")]
+    Inet6,
+    /// The file system of this machine: a path. Unix alone.
+    #[doc(alias = "AF_UNIX")]
+    Unix,
+}
+
+/// Whether a socket carries a stream of bytes or single datagrams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Kind {
+    /// Connected, in order, without gaps: TCP.
+    #[doc(alias = "SOCK_STREAM")]
+    Stream,
+    /// Each message by itself, which may be lost: UDP.
+    #[doc(alias = "SOCK_DGRAM")]
+    Datagram,
+}
+
+/// [`Family::Inet`], as Python has it.
+pub const AF_INET: Family = Family::Inet;
+/// [`Family::Inet6`], as Python has it.
+pub const AF_INET6: Family = Family::Inet6;
+/// [`Family::Unix`], as Python has it.
+pub const AF_UNIX: Family = Family::Unix;
+/// [`Kind::Stream`], as Python has it.
+pub const SOCK_STREAM: Kind = Kind::Stream;
+/// [`Kind::Datagram`], as Python has it.
+pub const SOCK_DGRAM: Kind = Kind::Datagram;
+
+/// A socket. The [module](self) has the table of its methods.
+///
+/// It is closed when it is dropped.
+#[doc(alias = "socket")]
+pub struct Socket {
+    /// `None` once closed.
+    inner: Option<socket2::Socket>,
+    family: Family,
+    kind: Kind,
+    protocol: i32,
+    mode: Mode,
+    /// The peer of a stream, as the system said or was told: after a reset it no longer says.
+    peer: OnceLock<Addr>,
+}
+
+impl Socket {
+    /// A socket of this family and kind, with the protocol that belongs to them. Corresponds
+    /// to `socket(2)`. It blocks, and is closed on exec.
+    ///
+    /// # Errors
+    /// `NoDescriptors`; `Unsupported` for a family that the system lacks.
+    ///
+    /// ```
+    /// use ropewalk::socket::*;
+    /// # fn main() -> ropewalk::Result<()> {
+    /// let socket = Socket::new(AF_INET, SOCK_STREAM)?;
+    /// assert_eq!((socket.family(), socket.kind()), (AF_INET, SOCK_STREAM));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn new(family: Family, kind: Kind) -> Result<Socket> {
+        Socket::with_protocol(family, kind, 0)
+    }
+
+    /// The same with the protocol by its number, where several fit; 0 is the usual one.
+    ///
+    /// # Errors
+    /// As [`Socket::new`], and of the system where the protocol does not fit.
+    ///
+    /// ```
+    /// use ropewalk::socket::*;
+    /// # fn main() -> ropewalk::Result<()> {
+    /// const IPPROTO_TCP: i32 = 6;
+    /// assert_eq!(Socket::with_protocol(AF_INET, SOCK_STREAM, IPPROTO_TCP)?.protocol(), 6);
+    /// assert!(Socket::with_protocol(AF_INET, SOCK_DGRAM, IPPROTO_TCP).is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn with_protocol(family: Family, kind: Kind, protocol: i32) -> Result<Socket> {
+        let number = match kind {
+            Kind::Stream => Type::STREAM,
+            Kind::Datagram => Type::DGRAM,
+        };
+        let inner = sys::domain_of(family)
+            .and_then(|domain| socket2::Socket::new(domain, number, Some(Protocol::from(protocol))))
+            .map_err(|error| {
+                Error::from_io(Operation::Open, format_args!("of {family} {kind}"), error)
+            })?;
+        Ok(Socket::around(inner, family, kind, protocol))
+    }
+
+    fn around(inner: socket2::Socket, family: Family, kind: Kind, protocol: i32) -> Socket {
+        let (mode, peer) = (Mode::blocking(), OnceLock::new());
+        Socket { inner: Some(inner), family, kind, protocol, mode, peer }
+    }
+
+    /// Gives the socket its address. Corresponds to `bind(2)`. A name is resolved first,
+    /// which may block beyond the timeout; an empty one means all interfaces, port 0 a free
+    /// port. A path makes a file, which outlives the socket.
+    ///
+    /// # Errors
+    /// `AddressInUse`, `AddressNotAvailable`, `PermissionDenied` (with what helps, for a port
+    /// that needs a privilege), `InvalidInput` for what is no address of the family.
+    ///
+    /// ```
+    /// use ropewalk::{error::ErrorKind, socket::*};
+    /// # fn main() -> ropewalk::Result<()> {
+    /// let socket = Socket::new(AF_INET, SOCK_STREAM)?;
+    /// socket.bind(("localhost", 0))?;
+    /// let again = Socket::new(AF_INET, SOCK_STREAM)?;
+    /// let error = again.bind(socket.local_addr()?).unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::AddressInUse);
+    /// let error = again.bind("localhost:70000").unwrap_err();
+    /// assert!(error.to_string().contains("ports go from 0 to 65535"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn bind(&self, at: impl TryInto<Target, Error: Into<Error>>) -> Result<()> {
+        let (target, address) = self.address(at, Operation::Bind)?;
+        let socket = self.open(Operation::Bind)?;
+        socket.bind(&address).map_err(|error| Error::from_io(Operation::Bind, target, error))
+    }
+
+    /// Lets peers connect, and queues them until they are accepted: as many as the system
+    /// allows, up to [`limits::BACKLOG`]. Corresponds to `listen(2)`. A socket that was not
+    /// bound listens on a free port of all interfaces.
+    ///
+    /// # Errors
+    /// `AddressInUse`; `Unsupported` for a datagram socket.
+    ///
+    /// ```
+    /// use ropewalk::socket::*;
+    /// # fn main() -> ropewalk::Result<()> {
+    /// let server = Socket::new(AF_INET, SOCK_STREAM)?;
+    /// server.bind(("localhost", 0))?;
+    /// server.listen()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn listen(&self) -> Result<()> {
+        self.listen_with_backlog(limits::BACKLOG.unsigned_abs())
+    }
+
+    /// The same with another length of the queue, in connections. The system has its own
+    /// bound (`somaxconn`), and takes 0 as one or so.
+    ///
+    /// # Errors
+    /// As [`Socket::listen`].
+    ///
+    /// ```
+    /// use ropewalk::socket::*;
+    /// # fn main() -> ropewalk::Result<()> {
+    /// let server = Socket::new(AF_INET, SOCK_STREAM)?;
+    /// server.listen_with_backlog(1)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn listen_with_backlog(&self, backlog: u32) -> Result<()> {
+        let socket = self.open(Operation::Listen)?;
+        socket
+            .listen(backlog.try_into().unwrap_or(i32::MAX))
+            .map_err(|error| self.failed(Operation::Listen, error))
+    }
+
+    /// Takes the next connection from the queue, and says whose it is. Corresponds to
+    /// `accept(2)`. Blocks until there is one. The new socket blocks, whatever this one does.
+    ///
+    /// # Errors
+    /// `TimedOut`, `WouldBlock` (non-blocking), `NoDescriptors`, `Aborted` by a peer that was
+    /// gone again (then call again); `InvalidInput` if it does not listen.
+    ///
+    /// ```
+    /// use ropewalk::socket::*;
+    /// # fn main() -> ropewalk::Result<()> {
+    /// let server = Socket::new(AF_INET, SOCK_STREAM)?;
+    /// server.bind(("localhost", 0))?;
+    /// server.listen()?;
+    /// let client = Socket::new(AF_INET, SOCK_STREAM)?;
+    /// client.connect(server.local_addr()?)?;
+    /// let (peer, addr) = server.accept()?;
+    /// assert_eq!(addr, client.local_addr()?);
+    /// assert_eq!(peer.timeout(), None);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn accept(&self) -> Result<(Socket, Addr)> {
+        let socket = self.open(Operation::Accept)?;
+        let (inner, addr) = self
+            .mode
+            .budget()
+            .call(socket, Until::Readable, || sys::accept(socket))
+            .map_err(|error| self.failed(Operation::Accept, error))?;
+        let accepted = Socket::around(inner, self.family, self.kind, self.protocol);
+        let _ = accepted.peer.set(addr.clone()); // new, so it is empty
+        Ok((accepted, addr))
+    }
+
+    /// Ends one direction, or both; the descriptor stays. Corresponds to `shutdown(2)`. The
+    /// peer meets the end of input; whoever waits in a call of this socket is woken.
+    ///
+    /// # Errors
+    /// `NotConnected`.
+    ///
+    /// ```
+    /// use ropewalk::socket::*;
+    /// # fn main() -> ropewalk::Result<()> {
+    /// # let server = Socket::new(AF_INET, SOCK_STREAM)?;
+    /// # server.bind(("localhost", 0))?;
+    /// # server.listen()?;
+    /// # let client = Socket::new(AF_INET, SOCK_STREAM)?;
+    /// # client.connect(server.local_addr()?)?;
+    /// # let (peer, _) = server.accept()?;
+    /// client.shutdown(std::net::Shutdown::Write)?;
+    /// assert_eq!(peer.recv(1024)?, b""); // and may still answer
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn shutdown(&self, how: Shutdown) -> Result<()> {
+        let socket = self.open(Operation::Shutdown)?;
+        socket.shutdown(how).map_err(|error| self.failed(Operation::Shutdown, error))
+    }
+
+    /// Closes the socket. Corresponds to `close(2)`, and dropping it does the same. Closing
+    /// again is no error; any other call afterwards is, of the kind `Closed`. Family, kind,
+    /// protocol and timeout stay readable.
+    ///
+    /// # Errors
+    /// What the system says; the socket is closed all the same.
+    ///
+    /// ```
+    /// use ropewalk::{error::ErrorKind, socket::*};
+    /// # fn main() -> ropewalk::Result<()> {
+    /// let mut socket = Socket::new(AF_INET, SOCK_STREAM)?;
+    /// socket.close()?;
+    /// socket.close()?;
+    /// assert!(socket.is_closed());
+    /// assert_eq!(socket.listen().unwrap_err().kind(), ErrorKind::Closed);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn close(&mut self) -> Result<()> {
+        match self.inner.take() {
+            Some(socket) => {
+                sys::close(socket).map_err(|error| Error::without_address(Operation::Close, error))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Whether it was closed.
+    pub fn is_closed(&self) -> bool {
+        self.inner.is_none()
+    }
+
+    /// This end's address. Corresponds to `getsockname(2)`.
+    ///
+    /// # Errors
+    /// `Closed`; on Windows `InvalidInput` before it is bound.
+    ///
+    /// ```
+    /// use ropewalk::socket::*;
+    /// # fn main() -> ropewalk::Result<()> {
+    /// let socket = Socket::new(AF_INET, SOCK_DGRAM)?;
+    /// socket.bind(("localhost", 0))?;
+    /// assert_ne!(socket.local_addr()?.port(), Some(0)); // the system has chosen
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "getsockname")]
+    pub fn local_addr(&self) -> Result<Addr> {
+        let addr = self.open(Operation::Configure)?.local_addr();
+        addr.map(|addr| sys::addr_of(&addr))
+            .map_err(|error| Error::without_address(Operation::Configure, error))
+    }
+
+    /// The other end's address. Corresponds to `getpeername(2)`.
+    ///
+    /// # Errors
+    /// `NotConnected`.
+    ///
+    /// ```
+    /// use ropewalk::{error::ErrorKind, socket::*};
+    /// # fn main() -> ropewalk::Result<()> {
+    /// let socket = Socket::new(AF_INET, SOCK_DGRAM)?;
+    /// assert_eq!(socket.peer_addr().unwrap_err().kind(), ErrorKind::NotConnected);
+    /// socket.connect(("127.0.0.1", 9))?;
+    /// assert_eq!(socket.peer_addr()?.to_string(), "127.0.0.1:9");
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "getpeername")]
+    pub fn peer_addr(&self) -> Result<Addr> {
+        let addr = self.open(Operation::Configure)?.peer_addr();
+        addr.map(|addr| sys::addr_of(&addr))
+            .map_err(|error| Error::without_address(Operation::Configure, error))
+    }
+
+    /// How long a call may wait: `None` for ever, zero not at all, anything else until a
+    /// deadline, fixed when the call first waits. Each call has its own; [`Socket::send_all`]
+    /// has one for the whole of it. Resolving a name is outside of it.
+    ///
+    /// The descriptor is non-blocking unless it is `None`, and shares that with its copies in
+    /// other processes. More than 584 years are taken as 584.
+    ///
+    /// # Errors
+    /// `Closed`.
+    ///
+    /// ```
+    /// use ropewalk::{error::ErrorKind, socket::*};
+    /// use std::time::Duration;
+    /// # fn main() -> ropewalk::Result<()> {
+    /// let socket = Socket::new(AF_INET, SOCK_DGRAM)?;
+    /// socket.bind(("localhost", 0))?;
+    /// socket.set_timeout(Some(Duration::from_millis(1)))?;
+    /// let error = socket.recv(1024).unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::TimedOut);
+    /// socket.set_timeout(Some(Duration::ZERO))?;
+    /// let error = socket.recv(1024).unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::WouldBlock);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "settimeout")]
+    pub fn set_timeout(&self, timeout: Option<Duration>) -> Result<()> {
+        let socket = self.open(Operation::Configure)?;
+        self.mode
+            .set(timeout, socket)
+            .map_err(|error| Error::without_address(Operation::Configure, error))
+    }
+
+    /// What [`Socket::set_timeout`] has set.
+    ///
+    /// ```
+    /// # use ropewalk::socket::*;
+    /// # fn main() -> ropewalk::Result<()> {
+    /// assert_eq!(Socket::new(AF_INET, SOCK_STREAM)?.timeout(), None);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "gettimeout")]
+    pub fn timeout(&self) -> Option<Duration> {
+        self.mode.timeout()
+    }
+
+    /// `true` is a timeout of `None`, `false` one of zero.
+    ///
+    /// # Errors
+    /// `Closed`.
+    ///
+    /// ```
+    /// # use ropewalk::socket::*;
+    /// # use std::time::Duration;
+    /// # fn main() -> ropewalk::Result<()> {
+    /// let socket = Socket::new(AF_INET, SOCK_STREAM)?;
+    /// socket.set_blocking(false)?;
+    /// assert_eq!(socket.timeout(), Some(Duration::ZERO));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "setblocking")]
+    pub fn set_blocking(&self, blocking: bool) -> Result<()> {
+        self.set_timeout(if blocking { None } else { Some(Duration::ZERO) })
+    }
+
+    /// Whether calls may wait: also where it is until a deadline.
+    ///
+    /// ```
+    /// # use ropewalk::socket::*;
+    /// # use std::time::Duration;
+    /// # fn main() -> ropewalk::Result<()> {
+    /// let socket = Socket::new(AF_INET, SOCK_STREAM)?;
+    /// socket.set_timeout(Some(Duration::from_secs(5)))?;
+    /// assert!(socket.is_blocking());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "getblocking")]
+    pub fn is_blocking(&self) -> bool {
+        self.timeout() != Some(Duration::ZERO)
+    }
+
+    /// The family it was made with.
+    pub fn family(&self) -> Family {
+        self.family
+    }
+
+    /// The kind it was made with.
+    #[doc(alias = "type")]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The protocol it was made with, as it was given: 0, mostly.
+    #[doc(alias = "proto")]
+    pub fn protocol(&self) -> i32 {
+        self.protocol
+    }
+
+    fn open(&self, operation: Operation) -> Result<&socket2::Socket> {
+        self.inner.as_ref().ok_or_else(|| closed(operation))
+    }
+
+    /// An address as written, and as the system takes it.
+    fn address(
+        &self,
+        at: impl TryInto<Target, Error: Into<Error>>,
+        operation: Operation,
+    ) -> Result<(Target, SockAddr)> {
+        let target = at.try_into().map_err(Into::into)?;
+        let address = name::resolve(&target, self.family, operation)?;
+        Ok((target, address))
+    }
+
+    /// The peer's address, as far as it is known.
+    fn peer_known(&self) -> Option<Addr> {
+        self.peer.get().cloned().or_else(|| self.peer_addr().ok())
+    }
+
+    /// What failed, and on which address, if that is worth finding out.
+    #[cold]
+    fn failed(&self, operation: Operation, error: io::Error) -> Error {
+        if error.kind() == io::ErrorKind::WouldBlock {
+            return Error::without_address(operation, error);
+        }
+        match (self.peer_known(), self.local_addr()) {
+            (Some(peer), _) => Error::from_io(operation, peer, error),
+            (None, Ok(ours)) => Error::without_address(operation, error).on(ours),
+            (None, Err(_)) => Error::without_address(operation, error),
+        }
+    }
+}
+
+fn closed(operation: Operation) -> Error {
+    Error::without_address(operation, rustix::io::Errno::BADF.into())
+}
+
+impl fmt::Debug for Socket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Socket");
+        shown.field("family", &self.family).field("kind", &self.kind);
+        shown.field("protocol", &self.protocol);
+        let Some(socket) = &self.inner else { return shown.field("closed", &true).finish() };
+        shown.field("socket", socket).field("timeout", &self.timeout());
+        for (name, addr) in [("local", self.local_addr()), ("peer", self.peer_addr())] {
+            if let Ok(addr) = addr {
+                shown.field(name, &addr);
+            }
+        }
+        shown.finish()
+    }
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Family::Inet => "IPv4",
+            Family::Inet6 => "IPv6",
+            Family::Unix => "Unix",
+        })
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Kind::Stream => "streams",
+            Kind::Datagram => "datagrams",
+        })
+    }
+}

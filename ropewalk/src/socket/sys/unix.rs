@@ -1,0 +1,136 @@
+//! The system calls of a socket on Unix.
+//! Owns: receive and send in the fewest instructions, and how a path becomes an address.
+//! Never: waits.
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use rustix::net::{RecvFlags, SendFlags};
+use socket2::{Domain, SockAddr, Socket};
+
+use super::{addr_of, retry};
+use crate::addr::Addr;
+use crate::socket::Family;
+
+pub(crate) fn domain_of(family: Family) -> io::Result<Domain> {
+    Ok(match family {
+        Family::Inet => Domain::IPV4,
+        Family::Inet6 => Domain::IPV6,
+        Family::Unix => Domain::UNIX,
+    })
+}
+
+/// The next connection, blocking whatever the listener is.
+pub(crate) fn accept(listener: &Socket) -> io::Result<(Socket, Addr)> {
+    let (socket, peer) = retry(|| listener.accept())?;
+    // BSD hands the listener's mode on.
+    #[cfg(not(target_os = "linux"))]
+    socket.set_nonblocking(false)?;
+    Ok((socket, addr_of(&peer)))
+}
+
+/// Receives what is there. 0 is the end of input.
+#[inline]
+pub(crate) fn recv(socket: &Socket, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match rustix::net::recv(socket, &mut *buffer, RecvFlags::empty()) {
+            Ok((count, _)) => return Ok(count),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Sends what the kernel takes. A peer that is gone is an error, not a signal.
+#[inline]
+pub(crate) fn send(socket: &Socket, data: &[u8]) -> io::Result<usize> {
+    loop {
+        match rustix::net::send(socket, data, SEND_FLAGS) {
+            Ok(count) => return Ok(count),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Sends to an address.
+pub(crate) fn send_to(socket: &Socket, data: &[u8], to: &SockAddr) -> io::Result<usize> {
+    let flags = SEND_FLAGS.bits() as i32; // a constant of a few bits
+    retry(|| socket.send_to_with_flags(data, to, flags))
+}
+
+// macOS has no such flag; socket2 sets SO_NOSIGPIPE on each of its sockets instead.
+#[cfg(target_vendor = "apple")]
+const SEND_FLAGS: SendFlags = SendFlags::empty();
+// Everywhere else a flag of the call.
+#[cfg(not(target_vendor = "apple"))]
+const SEND_FLAGS: SendFlags = SendFlags::NOSIGNAL;
+
+/// Closes, and says what the system says. Never again: whatever it says, it is closed.
+pub(crate) fn close(socket: Socket) -> io::Result<()> {
+    let fd = socket.into_raw_fd();
+    // SAFETY: `into_raw_fd` gave the descriptor up, so nobody else has it or closes it.
+    match unsafe { libc::close(fd) } {
+        0 => Ok(()),
+        _ => match io::Error::last_os_error() {
+            // The peer's reset is no failure to close, nor is a signal.
+            error if error.kind() == io::ErrorKind::ConnectionReset => Ok(()),
+            error if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+            error => Err(error),
+        },
+    }
+}
+
+/// The path in a socket's address, if it has one: a file's, or an abstract name with its
+/// leading zero byte.
+pub(super) fn path_of(addr: &SockAddr) -> Option<Arc<Path>> {
+    if let Some(name) = addr.as_abstract_namespace() {
+        let path = [b"\0", name].concat();
+        return Some(Path::new(OsStr::from_bytes(&path)).into());
+    }
+    addr.as_pathname().map(Into::into)
+}
+
+/// A path as an address. No path asks the system for a name of its choice (Linux).
+pub(crate) fn unix_address(path: &Path) -> io::Result<SockAddr> {
+    let bytes = path.as_os_str().as_bytes();
+    let is_abstract = bytes.first() == Some(&0);
+    if !is_abstract && bytes.contains(&0) {
+        let sentence = "a path cannot have a zero byte in it";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, sentence));
+    }
+    let most = PATH_BYTES_MAX + usize::from(is_abstract);
+    if bytes.len() > most {
+        let sentence = format!(
+            "the path has {} bytes, and a Unix socket's has at most {most}; \
+             take a shorter one, or one relative to the working directory",
+            bytes.len()
+        );
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, sentence));
+    }
+    SockAddr::unix(path)
+}
+
+/// The system's own bound: its address has room for this and a zero byte.
+const PATH_BYTES_MAX: usize = std::mem::size_of::<libc::sockaddr_un>()
+    - std::mem::offset_of!(libc::sockaddr_un, sun_path)
+    - 1;
+
+impl AsFd for crate::socket::Socket {
+    /// # Panics
+    /// If it is closed: there is no descriptor to lend. [`AsRawFd`] answers -1.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.inner.as_ref().expect("the socket is closed").as_fd()
+    }
+}
+
+impl AsRawFd for crate::socket::Socket {
+    /// The descriptor, or -1 once closed.
+    fn as_raw_fd(&self) -> RawFd {
+        self.inner.as_ref().map_or(-1, AsRawFd::as_raw_fd)
+    }
+}

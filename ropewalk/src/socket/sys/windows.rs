@@ -1,0 +1,74 @@
+//! The system calls of a socket on Windows.
+//! Owns: receive and send. Never: waits, or offers Unix sockets, which std lacks here.
+
+use std::io::{self, Write};
+use std::os::windows::io::{AsRawSocket, AsSocket, BorrowedSocket, RawSocket};
+use std::path::Path;
+use std::sync::Arc;
+
+use socket2::{Domain, SockAddr, Socket};
+
+use super::{addr_of, as_room, recv_uninit, retry, unsupported};
+use crate::addr::Addr;
+use crate::socket::Family;
+
+pub(crate) fn domain_of(family: Family) -> io::Result<Domain> {
+    match family {
+        Family::Inet => Ok(Domain::IPV4),
+        Family::Inet6 => Ok(Domain::IPV6),
+        Family::Unix => Err(unsupported("a Unix socket")),
+    }
+}
+
+/// The next connection, blocking whatever the listener is.
+pub(crate) fn accept(listener: &Socket) -> io::Result<(Socket, Addr)> {
+    let (socket, peer) = retry(|| listener.accept())?;
+    socket.set_nonblocking(false)?;
+    Ok((socket, addr_of(&peer)))
+}
+
+/// Receives what is there. 0 is the end of input.
+pub(crate) fn recv(socket: &Socket, buffer: &mut [u8]) -> io::Result<usize> {
+    recv_uninit(socket, as_room(buffer))
+}
+
+/// Sends what the kernel takes.
+pub(crate) fn send(mut socket: &Socket, data: &[u8]) -> io::Result<usize> {
+    retry(|| socket.write(data))
+}
+
+/// Sends to an address.
+pub(crate) fn send_to(socket: &Socket, data: &[u8], to: &SockAddr) -> io::Result<usize> {
+    retry(|| socket.send_to(data, to))
+}
+
+/// Closes. The system's answer is not asked for: a socket that does not linger has none.
+pub(crate) fn close(socket: Socket) -> io::Result<()> {
+    drop(socket);
+    Ok(())
+}
+
+/// No address has a path here.
+pub(super) fn path_of(_: &SockAddr) -> Option<Arc<Path>> {
+    None
+}
+
+/// There is none here.
+pub(crate) fn unix_address(_: &Path) -> io::Result<SockAddr> {
+    Err(unsupported("a Unix socket"))
+}
+
+impl AsSocket for crate::socket::Socket {
+    /// # Panics
+    /// If it is closed: there is no handle to lend.
+    fn as_socket(&self) -> BorrowedSocket<'_> {
+        self.inner.as_ref().expect("the socket is closed").as_socket()
+    }
+}
+
+impl AsRawSocket for crate::socket::Socket {
+    /// The handle, or `INVALID_SOCKET` (all ones) once closed.
+    fn as_raw_socket(&self) -> RawSocket {
+        self.inner.as_ref().map_or(RawSocket::MAX, AsRawSocket::as_raw_socket)
+    }
+}
