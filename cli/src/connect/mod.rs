@@ -3,6 +3,7 @@
 //! conversation; that is `talk`'s.
 
 mod input;
+mod retry;
 mod screen;
 mod stream;
 mod talk;
@@ -13,19 +14,48 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use ropewalk::Reactor;
-use ropewalk::clock::Time;
+use ropewalk::addr::Target;
 use ropewalk::endpoint::Endpoint;
 use ropewalk::limits::{self as library, Limits};
-use ropewalk::protocol::{Connector, Deadline, Kind, Net, Reason, client};
+use ropewalk::options::SocketOptions;
+use ropewalk::protocol::{Deadline, Kind, Reason, client};
 
 use crate::args::{self, Connect, OnEof};
 use crate::explain::{self, Unreached};
 use crate::failure::{self, Failure};
-use crate::figures;
-use crate::limits::{FOREVER, OUTPUT_BYTES, RETRY_PAUSE, RETRY_PAUSE_MAX};
+use crate::limits::{FOREVER, OUTPUT_BYTES};
 use crate::log::{Level, Log};
 use crate::stdio;
 use crate::writer::Writer;
+use retry::Retry;
+
+/// Talks until one side ends.
+pub(crate) fn run(connect: &Connect, log: &Log) -> Result<u8, Failure> {
+    let plan = Plan::new(connect)?;
+    let output = stdio::output()
+        .and_then(|output| Writer::start("output", output, OUTPUT_BYTES, |_| String::new()))
+        .map_err(|error| cannot("write to standard output", &error))?;
+    let reactor = Reactor::builder().limits(patient(connect.timeout)).build();
+    let reactor = reactor.map_err(|error| explain::plain(&error))?;
+    let course = Rc::new(Course::default());
+    plan.open_stream(&reactor, &course, &output, log);
+    reactor.run().map_err(|error| explain::plain(&error))?;
+    let written = output.flush(None);
+    match course.end.take() {
+        Some((why, true)) => plan.conclude(&course, &why, written, log),
+        Some((why, false)) => Err(plan.unreached(&why)),
+        None => Ok(0), // the reactor ends with the conversation, so there was an end
+    }
+}
+
+/// Where to, and how.
+struct Plan<'a> {
+    connect: &'a Connect,
+    endpoint: Endpoint,
+    target: Target,
+    options: SocketOptions,
+    manner: Manner,
+}
 
 /// How the conversation is to go.
 #[derive(Clone, Copy, Debug)]
@@ -48,70 +78,84 @@ struct Course {
     end: RefCell<Option<(Reason, bool)>>,
 }
 
-/// Talks until one side ends.
-pub(crate) fn run(connect: &Connect, log: &Log) -> Result<u8, Failure> {
-    let endpoint = args::endpoint(&connect.endpoint)?;
-    let target = endpoint.target()?;
-    let mut options = endpoint.options().clone();
-    options.timeout = options.timeout.or(connect.timeout); // what the endpoint says is nearer
-    let escaped = stdio::output_is_terminal() && !connect.raw;
-    let (on_eof, prompt) = (connect.on_eof, connect.prompt);
-    let manner = Manner { on_eof, prompt, escaped, timeout: connect.timeout };
-    let output = stdio::output()
-        .and_then(|output| Writer::start("output", output, OUTPUT_BYTES, |_| String::new()))
-        .map_err(|error| cannot("write to standard output", &error))?;
-    let reactor = Reactor::builder().limits(patient(connect.timeout)).build().map_err(start)?;
-    let course = Rc::new(Course::default());
-    let make = {
-        let (course, output) = (course.clone(), output.clone());
-        move || stream::Stream::new(manner, course.clone(), output.clone())
-    };
-    let retry = Retry::new(connect.retry, reactor.now(), log, &endpoint);
-    let (failed, lost) = (course.clone(), course.clone());
-    let factory = client(make)
-        .on_failed(move |connector, net, why| {
-            if !retry.again(connector, net, why) {
-                failed.end.replace(Some((why.clone(), false)));
+impl<'a> Plan<'a> {
+    fn new(connect: &'a Connect) -> Result<Plan<'a>, Failure> {
+        let endpoint = args::endpoint(&connect.endpoint)?;
+        let target = endpoint.target()?;
+        let mut options = endpoint.options().clone();
+        options.timeout = options.timeout.or(connect.timeout); // what the endpoint says is nearer
+        let manner = Manner {
+            on_eof: connect.on_eof,
+            prompt: connect.prompt,
+            escaped: stdio::output_is_terminal() && !connect.raw,
+            timeout: connect.timeout,
+        };
+        Ok(Plan { connect, endpoint, target, options, manner })
+    }
+
+    fn open_stream(&self, reactor: &Reactor, course: &Rc<Course>, output: &Writer, log: &Log) {
+        let make = {
+            let (manner, course, output) = (self.manner, course.clone(), output.clone());
+            move || stream::Stream::new(manner, course.clone(), output.clone())
+        };
+        let name = self.endpoint.to_string();
+        let retry = Retry::new(self.connect.retry, reactor.now(), log, &name);
+        let (failed, lost) = (course.clone(), course.clone());
+        let factory = client(make)
+            .on_failed(move |connector, net, why| {
+                if !retry.again(connector, net, why) {
+                    failed.end.replace(Some((why.clone(), false)));
+                    net.stop();
+                }
+            })
+            .on_lost(move |_, net, why| {
+                lost.end.replace(Some((why.clone(), true)));
                 net.stop();
-            }
+            });
+        reactor.connect_with(self.target.clone(), &self.options, factory);
+    }
+
+    fn unreached(&self, why: &Reason) -> Failure {
+        explain::connecting(&Unreached {
+            endpoint: &self.endpoint,
+            target: &self.target,
+            why,
+            timeout: self.options.timeout.unwrap_or(library::CONNECT),
+            retried: self.connect.retry,
         })
-        .on_lost(move |_, net, why| {
-            lost.end.replace(Some((why.clone(), true)));
-            net.stop();
-        });
-    reactor.connect_with(target.clone(), &options, factory);
-    reactor.run().map_err(start)?;
-
-    let written = output.flush(None);
-    let end = course.end.take();
-    let Some((why, connected)) = end else { return Ok(0) };
-    if !connected {
-        let timeout = options.timeout.unwrap_or(library::CONNECT);
-        let (endpoint, target, retried) = (&endpoint, &target, connect.retry);
-        let of = Unreached { endpoint, target, why: &why, timeout, retried };
-        return Err(explain::connecting(&of));
     }
-    conclude(&course, &why, written).unwrap_or_else(|| {
-        Err(explain::ended(&endpoint, &why, course.received.get(), connect.timeout))
-    })
-}
 
-/// What an established connection's end means; `None` if it is an error of its own.
-fn conclude(course: &Course, why: &Reason, written: io::Result<()>) -> Option<Result<u8, Failure>> {
-    match written {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
-            return Some(Ok(failure::OUTPUT_GONE)); // whoever read it knows
+    /// What an established connection's end means.
+    fn conclude(
+        &self,
+        course: &Course,
+        why: &Reason,
+        written: io::Result<()>,
+        log: &Log,
+    ) -> Result<u8, Failure> {
+        match written {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                return Ok(failure::OUTPUT_GONE); // whoever read it knows
+            }
+            Err(error) => return Err(cannot("write to standard output", &error)),
+            Ok(()) => {}
         }
-        Err(error) => return Some(Err(cannot("write to standard output", &error))),
-        Ok(()) => {}
+        if let Some(error) = &*course.input_failed.borrow() {
+            return Err(cannot("read standard input", error));
+        }
+        if why.unsent() > 0 && log.level() >= Level::More {
+            log.say(&format!("{} B were not taken by {}", why.unsent(), self.endpoint));
+        }
+        // A close that lingered in vain had sent everything.
+        let in_order = matches!(
+            why.kind(),
+            Kind::Closed | Kind::PeerClosed | Kind::Deadline(Deadline::Linger)
+        );
+        if in_order || course.peer_ended.get() {
+            return Ok(0);
+        }
+        Err(explain::ended(&self.endpoint, why, course.received.get(), self.connect.timeout))
     }
-    if let Some(error) = &*course.input_failed.borrow() {
-        return Some(Err(cannot("read standard input", error)));
-    }
-    // A close that lingered in vain had sent everything.
-    let closed =
-        matches!(why.kind(), Kind::Closed | Kind::PeerClosed | Kind::Deadline(Deadline::Linger));
-    (closed || course.peer_ended.get()).then_some(Ok(0))
 }
 
 /// Without a deadline of the user's own, a slow peer is waited for.
@@ -120,49 +164,6 @@ fn patient(timeout: Option<Duration>) -> Limits {
     Limits { write_stall: stall, flush: stall, reset_held: FOREVER, ..Limits::default() }
 }
 
-fn start(error: ropewalk::Error) -> Failure {
-    explain::plain(&error)
-}
-
 fn cannot(what: &str, error: &io::Error) -> Failure {
     Failure::new(failure::OTHER, format!("cannot {what}: {error}"))
-}
-
-/// Attempts, one after another, until the time is over.
-struct Retry {
-    until: Option<Time>,
-    pause: Cell<Duration>,
-    told: Cell<bool>,
-    log: Log,
-    endpoint: String,
-}
-
-impl Retry {
-    fn new(within: Option<Duration>, now: Time, log: &Log, endpoint: &Endpoint) -> Retry {
-        Retry {
-            until: within.map(|within| now + within),
-            pause: Cell::new(RETRY_PAUSE),
-            told: Cell::new(false),
-            log: log.clone(),
-            endpoint: endpoint.to_string(),
-        }
-    }
-
-    /// Tries again after a pause, if there is time for one.
-    fn again(&self, connector: &Connector, net: &dyn Net, why: &Reason) -> bool {
-        let Some(until) = self.until else { return false };
-        let left = until - net.now();
-        if left.is_zero() {
-            return false;
-        }
-        if !self.told.replace(true) && self.log.level() > Level::Quiet {
-            let left = figures::time(left);
-            self.log.say(&format!("waiting up to {left} for {}: {why}", self.endpoint));
-        }
-        let pause = self.pause.get();
-        self.pause.set((pause * 2).min(RETRY_PAUSE_MAX));
-        let connector = connector.clone();
-        net.call_later(pause.min(left), Box::new(move |_| connector.connect()));
-        true
-    }
 }

@@ -1,0 +1,51 @@
+//! Attempts to connect, one after another, until the time is over (`--retry`).
+//! Owns: the pauses between them. Never: connects itself; the connector does.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use ropewalk::clock::Time;
+use ropewalk::protocol::{Connector, Net, Reason};
+
+use crate::figures;
+use crate::limits::{RETRY_PAUSE, RETRY_PAUSE_MAX};
+use crate::log::{Level, Log};
+
+/// What is left of the time.
+pub(super) struct Retry {
+    until: Option<Time>,
+    pause: Cell<Duration>,
+    told: Cell<bool>,
+    log: Log,
+    endpoint: String,
+}
+
+impl Retry {
+    pub(super) fn new(within: Option<Duration>, now: Time, log: &Log, endpoint: &str) -> Retry {
+        Retry {
+            until: within.map(|within| now + within),
+            pause: Cell::new(RETRY_PAUSE),
+            told: Cell::new(false),
+            log: log.clone(),
+            endpoint: endpoint.to_owned(),
+        }
+    }
+
+    /// Tries again after a pause, if there is time for one.
+    pub(super) fn again(&self, connector: &Connector, net: &dyn Net, why: &Reason) -> bool {
+        let Some(until) = self.until else { return false };
+        let left = until - net.now();
+        if left.is_zero() {
+            return false;
+        }
+        if !self.told.replace(true) && self.log.level() > Level::Quiet {
+            let left = figures::time(left);
+            self.log.say(&format!("waiting up to {left} for {}: {why}", self.endpoint));
+        }
+        let pause = self.pause.get();
+        self.pause.set((pause * 2).min(RETRY_PAUSE_MAX));
+        let connector = connector.clone();
+        net.call_later(pause.min(left), Box::new(move |_| connector.connect()));
+        true
+    }
+}
