@@ -157,22 +157,20 @@ fn path(target: &Target) -> Option<&Path> {
 
 /// What does listen here, since the port that was meant is often near.
 fn nothing_on(port: u16) -> String {
-    let open = machine::open_ports();
-    let mut named: Vec<String> = open
-        .iter()
-        .take(PORTS_NAMED)
-        .map(|(port, program)| match program {
-            Some(program) => format!("{port} ({})", escape::quote(program)),
-            None => port.to_string(),
-        })
-        .collect();
-    if open.len() > PORTS_NAMED {
-        named.push("…".to_owned());
+    match named(&machine::open_ports()).as_str() {
+        "" => format!("nothing listens on port {port}"),
+        open => format!("nothing listens on port {port}; ports open here: {open}"),
     }
-    match named.is_empty() {
-        true => format!("nothing listens on port {port}"),
-        false => format!("nothing listens on port {port}; ports open here: {}", named.join(", ")),
-    }
+}
+
+/// `8000 (python3), 8443 (caddy), …`
+fn named(open: &[(u16, Option<String>)]) -> String {
+    let first = open.iter().take(PORTS_NAMED).map(|(port, program)| match program {
+        Some(program) => format!("{port} ({})", escape::quote(program)),
+        None => port.to_string(),
+    });
+    let more = (open.len() > PORTS_NAMED).then(|| "…".to_owned());
+    first.chain(more).collect::<Vec<_>>().join(", ")
 }
 
 /// A connection ended otherwise than in order, after so many bytes from the peer.
@@ -205,5 +203,18 @@ pub(crate) fn ended(
             let sentence = format!("the connection with {with} ended {after}");
             Failure::new(failure::OTHER, sentence).note(escape::line(&why.to_string()))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_than_a_few_ports_are_named() {
+        let mut open = vec![(80, Some("caddy\n".to_owned())), (81, None)];
+        assert_eq!(named(&open), "80 (caddy\\n), 81");
+        open.resize(PORTS_NAMED + 1, (82, None));
+        assert_eq!(named(&open), "80 (caddy\\n), 81, 82, 82, 82, …");
     }
 }

@@ -31,24 +31,27 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// A log at this level, which is the library's log as well.
+    /// A log at this level, on standard error.
     pub(crate) fn start(level: Level) -> io::Result<Log> {
         let lost = |count| format!("({count} lines are lost here: they were not read in time)\n");
-        let log = Log { writer: Writer::start("log", io::stderr(), LOG_BYTES, lost)?, level };
-        let library = match level {
+        Ok(Log { writer: Writer::start("log", io::stderr(), LOG_BYTES, lost)?, level })
+    }
+
+    /// It is the library's log as well.
+    pub(crate) fn hear_library(&self) {
+        let library = match self.level {
             Level::Quiet => LevelFilter::ERROR,
             Level::Usual => LevelFilter::WARN,
             Level::More => LevelFilter::INFO,
             Level::Most => LevelFilter::DEBUG,
         };
-        let writer = log.clone();
+        let writer = self.clone();
         tracing_subscriber::fmt()
             .with_max_level(library)
             .with_ansi(false)
             .with_writer(move || writer.clone())
             .log_internal_errors(false) // nobody reads the log: no reason to panic
             .init();
-        Ok(log)
     }
 
     pub(crate) fn level(&self) -> Level {

@@ -34,6 +34,7 @@ fn main() -> ExitCode {
             return Failure::new(failure::OTHER, format!("cannot start a log: {error}")).report();
         }
     };
+    log.hear_library();
     let result = match &args.command {
         args::Command::Serve(serve) => serve::run(serve, &log),
         args::Command::Connect(connect) => connect::run(connect, &log),

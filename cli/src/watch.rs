@@ -223,3 +223,41 @@ impl<F: Factory> Factory for At<F> {
         self.factory.failed(net, why);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(slot: u32) -> ConnectionId {
+        ConnectionId { engine: 1, slot, generation: slot }
+    }
+
+    #[test]
+    fn the_table_has_a_bound_and_says_what_it_leaves_out() {
+        let watch = Watch::new(Log::start(Level::Quiet).unwrap());
+        assert_eq!(watch.listing(), "no connections\n");
+        for slot in 0..TABLE_ROWS as u32 + 7 {
+            watch.opened(id(slot), &Addr::Memory(slot.into()));
+        }
+        watch.moved(id(0), Direction::In, 5);
+        let listing = watch.listing();
+        let lines: Vec<&str> = listing.lines().collect();
+        assert_eq!(lines.len(), 1 + TABLE_ROWS + 1);
+        assert!(
+            lines[1].starts_with("1     memory:0") && lines[1].contains(" 5 B "),
+            "{}",
+            lines[1]
+        );
+        assert_eq!(lines.last(), Some(&"and 7 more"));
+        let ends = |slot| watch.ended(id(slot), &Reason::new(Kind::Closed), Totals::default());
+        (0..TABLE_ROWS as u32 + 7).for_each(ends);
+        assert_eq!(watch.listing(), "no connections\n");
+    }
+
+    #[test]
+    fn a_reset_is_said_in_two_words() {
+        let reset = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+        assert_eq!(words(&Reason::io(reset)), "reset by peer");
+        assert_eq!(words(&Reason::failed("line too long")), "failed: line too long");
+    }
+}

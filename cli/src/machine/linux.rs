@@ -20,7 +20,7 @@ pub(super) fn holder(of: &Held) -> Option<Holder> {
         Held::Udp(addr) => inet_socket("udp", *addr)?,
         Held::Unix(path) => unix_socket(path)?,
     };
-    let found = processes_of(&[socket.inode]).remove(&socket.inode);
+    let found = processes_of(&[socket.inode], SCAN_DESCRIPTORS).remove(&socket.inode);
     Some(match found {
         Some(pid) if pid == std::process::id() => Holder::Ourselves,
         Some(pid) => Holder::Process(process(pid)),
@@ -41,7 +41,7 @@ pub(super) fn open_ports() -> Vec<(u16, Option<String>)> {
         }
     }
     let wanted: Vec<u64> = inodes.values().copied().collect();
-    let pids = processes_of(&wanted);
+    let pids = processes_of(&wanted, SCAN_DESCRIPTORS);
     let name = |inode| pids.get(inode).map(|pid| process_name(*pid));
     inodes.iter().map(|(port, inode)| (*port, name(inode))).collect()
 }
@@ -140,10 +140,11 @@ fn unix_socket(path: &Path) -> Option<Socket> {
     rows.min().map(|inode| Socket { inode, uid: None })
 }
 
-/// Which process has each of these sockets: the first of several. Within bounds.
-fn processes_of(inodes: &[u64]) -> BTreeMap<u64, u32> {
+/// Which process has each of these sockets: the first of several. At most so many
+/// descriptors are looked at.
+fn processes_of(inodes: &[u64], most: usize) -> BTreeMap<u64, u32> {
     let mut found = BTreeMap::new();
-    let mut left = SCAN_DESCRIPTORS;
+    let mut left = most;
     let mut pids: Vec<u32> = fs::read_dir("/proc")
         .into_iter()
         .flatten()
@@ -264,6 +265,8 @@ mod tests {
         let addr = listener.local_addr().unwrap();
         assert_eq!(holder(&Held::Tcp(addr)), Some(Holder::Ourselves));
         assert!(open_ports().iter().any(|(port, _)| *port == addr.port()));
+        let inode = inet_socket("tcp", addr).unwrap().inode;
+        assert!(processes_of(&[inode], 0).is_empty(), "at its bound the search ends");
         let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         let addr = socket.local_addr().unwrap();
         assert_eq!(holder(&Held::Udp(addr)), Some(Holder::Ourselves));

@@ -5,6 +5,8 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::net::UnixListener;
 use std::time::Duration;
 
+use rustix::event::PollFlags;
+
 use crate::rig::{Peer, Running, TempPath, pattern, program, serve};
 
 /// Reads all that the program sends, to the end of its input.
@@ -63,6 +65,31 @@ fn a_peer_that_ends_first_and_reads_no_more_of_much_is_still_an_end_in_order() {
     let ended = run.finish();
     assert_eq!((ended.code, ended.said.as_str()), (Some(0), ""));
     assert_eq!(ended.stdout, b"enough");
+    peer.join();
+}
+
+#[test]
+fn a_peer_that_ends_first_and_never_reads_is_left_in_the_end() {
+    let (go_on, may_end) = std::sync::mpsc::channel::<()>();
+    let peer = Peer::new(move |mut stream| {
+        stream.write_all(b"I hear you").unwrap();
+        may_end.recv().unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        may_end.recv().unwrap_err(); // it reads nothing until the program has gone
+    });
+    let mut run = peer.connect(["-v"]);
+    assert_eq!(run.read(10), b"I hear you");
+    let stdin = run.stdin.take().unwrap();
+    rustix::io::ioctl_fionbio(&stdin, true).unwrap();
+    let data = pattern(1 << 20);
+    while ready(&stdin, PollFlags::OUT, Duration::from_millis(300)) {
+        rustix::io::write(&stdin, &data).unwrap();
+    }
+    go_on.send(()).unwrap();
+    let ended = run.end();
+    assert_eq!(ended.code, Some(0), "{}", ended.said);
+    assert!(ended.said.contains(" B were not taken by tcp:127.0.0.1:"), "{}", ended.said);
+    drop(go_on);
     peer.join();
 }
 
@@ -137,7 +164,7 @@ fn a_peer_that_reads_slowly_holds_input_back_and_loses_nothing() {
     let data = pattern(MUCH);
     let mut taken = 0;
     // What is taken while nobody reads is what buffers hold: the kernel's and one piece.
-    while ready(&stdin, rustix::event::PollFlags::OUT, Duration::from_millis(500)) {
+    while ready(&stdin, PollFlags::OUT, Duration::from_millis(500)) {
         taken += rustix::io::write(&stdin, &data[taken..]).unwrap();
     }
     assert!(taken < MUCH / 2, "{taken} bytes were taken for a peer that reads nothing");
@@ -158,7 +185,7 @@ fn a_reader_of_its_output_that_is_slow_holds_the_peer_back_and_loses_nothing() {
         rustix::io::ioctl_fionbio(&stream, true).unwrap();
         let data = pattern(MUCH);
         let mut taken = 0;
-        while ready(&stream, rustix::event::PollFlags::OUT, Duration::from_millis(500)) {
+        while ready(&stream, PollFlags::OUT, Duration::from_millis(500)) {
             taken += rustix::io::write(&stream, &data[taken..]).unwrap();
         }
         tell.send(taken).unwrap();
@@ -174,7 +201,7 @@ fn a_reader_of_its_output_that_is_slow_holds_the_peer_back_and_loses_nothing() {
     peer.join();
 }
 
-fn ready(fd: impl std::os::fd::AsFd, flags: rustix::event::PollFlags, within: Duration) -> bool {
+fn ready(fd: impl std::os::fd::AsFd, flags: PollFlags, within: Duration) -> bool {
     let within = rustix::event::Timespec::try_from(within).unwrap();
     let mut polled = [rustix::event::PollFd::new(&fd, flags)];
     rustix::event::poll(&mut polled, Some(&within)).unwrap() > 0

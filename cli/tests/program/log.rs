@@ -3,6 +3,8 @@
 use std::io::{Read, Write};
 use std::net::Shutdown;
 
+use rustix::process::Signal;
+
 use crate::rig::{Serving, TempPath, serve};
 
 /// One client that sends five bytes, gets five back, and ends.
@@ -90,4 +92,14 @@ fn a_reader_that_does_not_read_holds_nobody_up_and_hears_how_much_it_missed() {
     let ended = serving.terminate();
     assert_eq!(ended.code, Some(0));
     assert!(ended.said.contains("drained "), "the last line is there");
+}
+
+#[test]
+fn a_reader_that_does_not_read_does_not_keep_it_from_ending() {
+    let mut serving = serve(["echo", "tcp:0", "-v"]);
+    for _ in 0..4000 {
+        one_client(&serving);
+    }
+    serving.run.signal(Signal::TERM);
+    assert_eq!(serving.run.wait(), Some(0), "nobody has read a line");
 }

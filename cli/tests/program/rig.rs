@@ -168,6 +168,11 @@ impl Running {
         }
     }
 
+    /// Waits for its end, and reads nothing meanwhile.
+    pub(crate) fn wait(&mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
+    }
+
     /// Waits for its end, with what it says until then.
     pub(crate) fn finish(mut self) -> Ended {
         self.stdin = None;
@@ -256,14 +261,14 @@ impl Peer {
 
     /// `ropewalk connect` to it.
     pub(crate) fn connect<'a>(&self, options: impl IntoIterator<Item = &'a str>) -> Running {
-        Running::start(self.command(options))
+        Running::start(&mut self.command(options))
     }
 
     /// The same, not started yet.
-    pub(crate) fn command<'a>(&self, options: impl IntoIterator<Item = &'a str>) -> &mut Command {
-        let command = program(["connect", &format!("tcp:127.0.0.1:{}", self.port)]);
-        let command = Box::leak(Box::new(command)); // as long as the test
-        command.args(options)
+    pub(crate) fn command<'a>(&self, options: impl IntoIterator<Item = &'a str>) -> Command {
+        let mut command = program(["connect", &format!("tcp:127.0.0.1:{}", self.port)]);
+        command.args(options);
+        command
     }
 
     /// What it saw was right.

@@ -93,20 +93,20 @@ fn usr1_shows_the_connections() {
         second.read_exact(&mut [0; 3]).unwrap();
         let endpoint = format!("tcp:{}", serving.port);
         let peers = [&first, &second].map(|stream| stream.local_addr().unwrap().to_string());
-        let expected = [
-            vec!["1", &peers[0], &endpoint, "2.0 KiB", "2.0 KiB"],
-            vec!["2", &peers[1], &endpoint, "3 B", "3 B"],
-        ];
+        let row = |number: &str, peer: &str, bytes: &str| {
+            [number, peer, &endpoint, bytes, bytes].map(str::to_owned).to_vec()
+        };
+        let expected = [row("1", &peers[0], "2.0 KiB"), row("2", &peers[1], "3 B")];
         // A client has its bytes before they are counted: asked again until they are.
         loop {
-            let table = table(&mut serving);
+            let mut table = table(&mut serving);
             assert_eq!(table[0], ["#", "peer", "endpoint", "age", "in", "out"]);
             assert!(table[1..].iter().all(|row| row[3].ends_with('s')), "{table:?}");
-            let rows = table[1..].iter().map(|row| [&row[..3], &row[4..]].concat());
-            if rows.eq(expected
-                .iter()
-                .map(|row| row.iter().map(|cell| cell.to_string()).collect::<Vec<_>>()))
-            {
+            let rows = table.drain(1..).map(|mut row| {
+                row.remove(3);
+                row
+            });
+            if rows.eq(expected.iter().cloned()) {
                 break;
             }
         }
@@ -117,14 +117,9 @@ fn usr1_shows_the_connections() {
 /// The cells of the table that USR1 asks for, with two connections.
 fn table(serving: &mut Serving) -> Vec<Vec<String>> {
     serving.run.signal(Signal::USR1);
-    let lines = (0..3).map(|_| serving.run.line());
-    lines
-        .map(|line| {
-            line.split("  ")
-                .map(str::trim)
-                .filter(|cell| !cell.is_empty())
-                .map(str::to_owned)
-                .collect()
-        })
-        .collect()
+    let cells = |line: String| {
+        let cells = line.split("  ").map(str::trim).filter(|cell| !cell.is_empty());
+        cells.map(str::to_owned).collect()
+    };
+    (0..3).map(|_| cells(serving.run.line())).collect()
 }

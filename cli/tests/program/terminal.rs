@@ -33,7 +33,7 @@ impl Terminal {
 
     /// The program with this terminal as its standard input and output.
     fn run(&self, peer: &Peer, options: &[&str]) -> Running {
-        let command = peer.command(options.iter().copied());
+        let mut command = peer.command(options.iter().copied());
         let line = || Stdio::from(self.line.try_clone().unwrap());
         Running::spawn(command.stdin(line()).stdout(line()))
     }
