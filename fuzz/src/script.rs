@@ -237,6 +237,7 @@ impl Wake for NoWaiter {
 impl Driver for Scripted {
     type Io = ();
     type Listener = ();
+    type Datagrams = std::convert::Infallible;
 
     fn clock(&self) -> Box<dyn Clock> {
         Box::new(self.0.clock.clone())

@@ -217,6 +217,46 @@ impl fmt::Display for Site {
     }
 }
 
+/// Where datagrams are received, of whatever family.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DatagramSite {
+    /// UDP.
+    Udp(ListenAt),
+    /// A Unix datagram socket's path.
+    Unixgram(PathBuf),
+    /// A number in a simulated network.
+    Memory(u64),
+}
+
+impl<A: Into<ListenAt>> From<A> for DatagramSite {
+    fn from(at: A) -> DatagramSite {
+        DatagramSite::Udp(at.into())
+    }
+}
+
+impl From<&Path> for DatagramSite {
+    fn from(path: &Path) -> DatagramSite {
+        DatagramSite::Unixgram(path.into())
+    }
+}
+
+impl From<PathBuf> for DatagramSite {
+    fn from(path: PathBuf) -> DatagramSite {
+        DatagramSite::Unixgram(path)
+    }
+}
+
+impl fmt::Display for DatagramSite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DatagramSite::Udp(at) => at.fmt(f),
+            DatagramSite::Unixgram(path) => f.write_str(&unix_name(path)),
+            DatagramSite::Memory(number) => write!(f, "memory:{number}"),
+        }
+    }
+}
+
 /// An address as it is written: a host and a port, an IP address, a path.
 ///
 /// Whatever says one of these is taken where a target is asked for:

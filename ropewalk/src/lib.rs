@@ -52,8 +52,8 @@ pub use addr::Addr;
 pub use engine::{Remote, Report};
 pub use error::{Error, Result};
 pub use protocol::{
-    ClientFactory, Connector, Factory, Flow, Handle, Listener, Net, Protocol, Reason, Timer,
-    TimerHandle, Transport,
+    ClientFactory, Connector, DatagramProtocol, DatagramTransport, Factory, Flow, Handle, Listener,
+    Net, Protocol, Reason, Sending, Timer, TimerHandle, Transport,
 };
 pub use reactor::Reactor;
 

@@ -96,6 +96,21 @@ pub const MAIL_BYTES: usize = 1024 * 1024;
 /// Requests that `Remote`s may have waiting. At it: `HandleError::Full`.
 pub const REMOTE_ITEMS: usize = 1024;
 
+/// Datagrams that one socket may have waiting for the kernel. At it: the newest is
+/// dropped, and counted.
+pub const DATAGRAM_QUEUE_ITEMS: usize = 256;
+/// Bytes in them. At it: as above.
+pub const DATAGRAM_QUEUE_BYTES: usize = 1024 * 1024;
+/// Errors of one datagram socket that wait to be told, which only one callback's sends can
+/// pile up. Cost: an address and an error each. At it: the newest is logged, not told.
+pub const DATAGRAM_ERRORS: usize = 256;
+/// What an unconnected Unix socket has queued is tried again so often, since no kernel
+/// tells it that a receiver has room.
+pub const DATAGRAM_RETRY: Duration = Duration::from_millis(5);
+/// Datagrams received from one socket in one turn, empty ones included; the bytes are
+/// bounded by [`TURN_READ_BYTES`]. At either: it goes on the ready list.
+pub const TURN_DATAGRAMS: usize = 256;
+
 /// Threads that a thread server runs at once. Cost: a stack and a read buffer each. At
 /// it: the next connection is closed at once, and the log says so.
 pub const THREADS: usize = 4096;

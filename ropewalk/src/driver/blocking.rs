@@ -180,6 +180,7 @@ impl Blocking {
 impl Driver for Blocking {
     type Io = BlockingIo;
     type Listener = BlockingListener;
+    type Datagrams = std::convert::Infallible;
 
     fn clock(&self) -> Box<dyn Clock> {
         Box::new(self.clock)

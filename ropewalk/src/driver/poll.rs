@@ -272,6 +272,7 @@ impl PollIo {
 impl Driver for Poll {
     type Io = PollIo;
     type Listener = PollListener;
+    type Datagrams = std::convert::Infallible;
 
     fn clock(&self) -> Box<dyn Clock> {
         Box::new(self.clock)

@@ -375,6 +375,7 @@ impl World {
 impl Driver for Simulated {
     type Io = SimulatedIo;
     type Listener = SimulatedListener;
+    type Datagrams = std::convert::Infallible;
 
     fn clock(&self) -> Box<dyn Clock> {
         Box::new(self.0.clock.clone())

@@ -338,6 +338,7 @@ impl UringIo {
 impl Driver for Uring {
     type Io = UringIo;
     type Listener = UringListener;
+    type Datagrams = std::convert::Infallible;
 
     fn clock(&self) -> Box<dyn Clock> {
         Box::new(self.clock)

@@ -16,7 +16,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use crate::addr::{Addr, ListenAt, ListenHost, Site, Target, unix_name};
+use crate::addr::{Addr, DatagramSite, ListenAt, ListenHost, Site, Target, unix_name};
 use crate::options::SocketOptions;
 
 mod address;
@@ -80,15 +80,6 @@ pub enum Place {
     Stdio,
     /// A number in a simulated network.
     Memory(u64),
-}
-
-/// Where datagrams are received.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DatagramSite {
-    /// A UDP port.
-    Udp(ListenAt),
-    /// A Unix datagram socket's path, as [`Place::Unix`].
-    Unixgram(PathBuf),
 }
 
 impl Endpoint {

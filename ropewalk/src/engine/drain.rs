@@ -12,7 +12,7 @@ use super::driver::Driver;
 use crate::clock::Time;
 use crate::protocol::{ConnectionId, Kind, Net, Reason};
 
-/// How a stop went.
+/// How a stop went. It counts connections; datagram sockets are told and closed as well.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Report {
@@ -85,10 +85,12 @@ impl<D: Driver> Engine<D> {
 
     fn begin_drain(self: &Rc<Self>, until: Time) {
         self.stop_all_listening();
-        let queue: VecDeque<_> = self.slots.borrow().iter().map(|entry| entry.head.id).collect();
+        let mut queue: VecDeque<_> =
+            self.slots.borrow().iter().map(|entry| entry.head.id).collect();
         let mut report = self.report.get();
         report.open = queue.len();
         self.report.set(report);
+        queue.extend(self.datagram_ids());
         let half_the_grace = (until - self.context.now()) / 2;
         let spread = half_the_grace / (queue.len().max(1) as u32);
         let spread = spread.min(crate::limits::DRAIN_SPREAD);
@@ -115,7 +117,7 @@ impl<D: Driver> Engine<D> {
         };
         let Some(id) = id else { return };
         self.later(self.context.now() + spread, Engine::tell_next);
-        let Some(entry) = self.entry(id) else { return };
+        let Some(entry) = self.entry(id) else { return self.tell_datagrams(id) };
         // What was in our kernel when the stop came is still answered.
         if cfg!(not(broken = "drain_reads_nothing")) {
             self.driver.read_now(self, &entry);
@@ -152,6 +154,7 @@ impl<D: Driver> Engine<D> {
             entry.head.connection.borrow_mut().fail(Reason::new(Kind::Stopped));
             self.settle(&entry);
         }
+        self.fail_all_datagrams(Kind::Stopped);
         self.drain_guests(Duration::ZERO);
         let margin_is_over =
             self.drain_until().is_some_and(|until| self.context.now() >= until + GUESTS_MARGIN);
@@ -178,8 +181,9 @@ impl<D: Driver> Engine<D> {
         self.end_if_empty();
     }
 
-    fn end_if_empty(&self) {
-        if self.draining.borrow().is_some() && self.connections() == 0 && self.guests() == 0 {
+    pub(super) fn end_if_empty(&self) {
+        let empty = self.connections() == 0 && self.datagram_sockets() == 0 && self.guests() == 0;
+        if empty && self.draining.borrow().is_some() {
             self.finished.set(true);
             self.busy.set(true); // so that the loop looks
         }

@@ -6,14 +6,14 @@
 //! lent for the call, wherever the kernel put it); output is lent as an [`Out`], from
 //! which a readiness driver consumes and a completion driver takes. All methods take
 //! `&self`, as a callback inside `turn` needs `send`. No method but `turn`,
-//! `accept_now` and `read_now` may call the engine back.
+//! `accept_now`, `read_now` and `read_datagrams_now` may call the engine back.
 
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Engine, Entry};
+use super::{DatagramEntry, Engine, Entry};
 use crate::addr::Addr;
 use crate::clock::Clock;
 use crate::options::SocketOptions;
@@ -26,6 +26,8 @@ pub trait Driver: Sized + 'static {
     type Io: 'static;
     /// A listening socket, closed when dropped.
     type Listener: 'static;
+    /// A datagram socket, closed when dropped; `Infallible` for a driver that has none.
+    type Datagrams: 'static;
 
     /// The clock that this driver's waits follow.
     fn clock(&self) -> Box<dyn Clock>;
@@ -92,6 +94,58 @@ pub trait Driver: Sized + 'static {
 
     /// This end's address.
     fn local_addr(&self, io: &Self::Io) -> Addr;
+
+    // Datagrams. A driver that has none leaves these as they are.
+
+    /// Binds a datagram socket, and answers with the address bound.
+    fn bind_datagrams(
+        &self,
+        at: &Addr,
+        options: &SocketOptions,
+    ) -> io::Result<(Self::Datagrams, Addr)> {
+        let _ = (at, options);
+        Err(no_datagrams())
+    }
+
+    /// Opens a datagram socket to one peer, and answers with its own address. Sends
+    /// nothing, and so does not wait.
+    fn connect_datagrams(
+        &self,
+        to: &Addr,
+        options: &SocketOptions,
+    ) -> io::Result<(Self::Datagrams, Addr)> {
+        let _ = (to, options);
+        Err(no_datagrams())
+    }
+
+    /// Begins to receive: [`Engine::on_datagram`], [`Engine::on_datagram_error`].
+    fn start_datagrams(&self, number: u32, io: &Self::Datagrams) -> io::Result<()> {
+        let _ = (number, io);
+        Err(no_datagrams())
+    }
+
+    /// Gives the kernel one datagram, to this address or the socket's peer. `false`: it
+    /// has no room; [`Engine::on_datagrams_writable`] will follow, but for an unconnected
+    /// Unix socket. An error is about this datagram, or an answer to an earlier one.
+    fn send_datagram(
+        &self,
+        number: u32,
+        io: &Self::Datagrams,
+        data: &[u8],
+        to: Option<&Addr>,
+    ) -> io::Result<bool> {
+        let _ = (number, io, data, to);
+        Err(no_datagrams())
+    }
+
+    /// Receives what has arrived, now, within a turn's budget.
+    fn read_datagrams_now(&self, engine: &Rc<Engine<Self>>, entry: &DatagramEntry<Self>) {
+        let _ = (engine, entry);
+    }
+}
+
+fn no_datagrams() -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, "this driver has no datagrams")
 }
 
 /// What the kernel took.

@@ -28,6 +28,9 @@ pub(crate) struct Listening<D: Driver> {
     paused: Cell<bool>,
 }
 
+/// A bound listener with its number, and its address.
+type Numbered<D> = ((u32, <D as Driver>::Listener), Addr);
+
 /// What is done with an accepted socket.
 type Accept<D> = Box<dyn FnMut(&Rc<Engine<D>>, <D as Driver>::Io, &Addr) -> io::Result<()>>;
 
@@ -63,7 +66,10 @@ impl<D: Driver> Engine<D> {
             return Err(Error::new(Operation::Listen, ErrorKind::Stopped, "it is stopping").at(at));
         }
         let bound = match at {
-            Site::Tcp(at) => self.bind_tcp(at, options)?,
+            Site::Tcp(at) => {
+                let lookup = |name: &str| self.driver.lookup(name);
+                bind_everywhere(at, lookup, |ip| self.bind(&ip.into(), options))?
+            }
             Site::Unix(path) => {
                 let path = path.clone().into();
                 vec![self.bind(&path, options).map_err(|error| unix_error(at, error))?]
@@ -74,7 +80,7 @@ impl<D: Driver> Engine<D> {
         };
         let mut stoppers = Vec::new();
         let mut addrs = Vec::new();
-        for (number, listener, addr) in bound {
+        for ((number, listener), addr) in bound {
             let listening = Rc::new(Listening {
                 number,
                 addr: addr.clone(),
@@ -91,67 +97,11 @@ impl<D: Driver> Engine<D> {
         Ok(Listener::new(addrs, Rc::new(Stopper { engine, listeners: RefCell::new(stoppers) })))
     }
 
-    fn bind(&self, at: &Addr, options: &SocketOptions) -> io::Result<(u32, D::Listener, Addr)> {
+    fn bind(&self, at: &Addr, options: &SocketOptions) -> io::Result<Numbered<D>> {
         let number = self.next_listener.get();
         self.next_listener.set(number.wrapping_add(1));
         let (listener, addr) = self.driver.listen(number, at, options)?;
-        Ok((number, listener, addr))
-    }
-
-    /// Every address of `at` on one port. A port taken in one family is an error, and
-    /// what was bound before it is dropped with it.
-    fn bind_tcp(
-        &self,
-        at: &ListenAt,
-        options: &SocketOptions,
-    ) -> Result<Vec<(u32, D::Listener, Addr)>> {
-        let ips = match &at.host {
-            ListenHost::Name(name) => self.driver.lookup(name).map_err(named(at))?,
-            _ => at.ips(),
-        };
-        for attempt in 1..=limits::PORT_ZERO_TRIES {
-            match self.bind_all(&ips, at.port, options) {
-                // The port that the system gave for one family is taken in the other.
-                Err((ip, error))
-                    if at.port == 0
-                        && error.kind() == io::ErrorKind::AddrInUse
-                        && attempt < limits::PORT_ZERO_TRIES =>
-                {
-                    tracing::debug!("port chosen by the system is taken on {ip}, trying another");
-                }
-                Err((ip, error)) => return Err(named(SocketAddr::new(ip, at.port))(error)),
-                Ok(bound) if bound.is_empty() => {
-                    let cause = "this machine has no address for it";
-                    let kind = ErrorKind::AddressNotAvailable;
-                    return Err(Error::new(Operation::Listen, kind, cause).at(at));
-                }
-                Ok(bound) => return Ok(bound),
-            }
-        }
-        unreachable!("the last attempt returns")
-    }
-
-    #[allow(clippy::type_complexity, reason = "named nowhere else")]
-    fn bind_all(
-        &self,
-        ips: &[IpAddr],
-        mut port: u16,
-        options: &SocketOptions,
-    ) -> std::result::Result<Vec<(u32, D::Listener, Addr)>, (IpAddr, io::Error)> {
-        let mut bound: Vec<(u32, D::Listener, Addr)> = Vec::new();
-        for ip in ips {
-            match self.bind(&SocketAddr::new(*ip, port).into(), options) {
-                Ok(one) => {
-                    port = one.2.port().unwrap_or(port);
-                    bound.push(one);
-                }
-                Err(error) if ip.is_ipv6() && !bound.is_empty() && no_such_family(&error) => {
-                    tracing::info!("no IPv6 on this machine, listening on IPv4 alone");
-                }
-                Err(error) => return Err((*ip, error)),
-            }
-        }
-        Ok(bound)
+        Ok(((number, listener), addr))
     }
 
     /// The driver accepted a connection.
@@ -277,8 +227,66 @@ impl<D: Driver> StopListening for Stopper<D> {
     }
 }
 
+/// Every address of `at` on one port, by whatever binds one of them. A port taken in one
+/// family is an error, and what was bound before it is dropped with it.
+///
+/// # Errors
+/// The name has no address; one of them cannot be bound.
+pub(crate) fn bind_everywhere<T>(
+    at: &ListenAt,
+    lookup: impl Fn(&str) -> io::Result<Vec<IpAddr>>,
+    bind: impl Fn(SocketAddr) -> io::Result<(T, Addr)>,
+) -> Result<Vec<(T, Addr)>> {
+    let ips = match &at.host {
+        ListenHost::Name(name) => lookup(name).map_err(named(at))?,
+        _ => at.ips(),
+    };
+    for attempt in 1..=limits::PORT_ZERO_TRIES {
+        match bind_all(&ips, at.port, &bind) {
+            // The port that the system gave for one family is taken in the other.
+            Err((ip, error))
+                if at.port == 0
+                    && error.kind() == io::ErrorKind::AddrInUse
+                    && attempt < limits::PORT_ZERO_TRIES =>
+            {
+                tracing::debug!("port chosen by the system is taken on {ip}, trying another");
+            }
+            Err((ip, error)) => return Err(named(SocketAddr::new(ip, at.port))(error)),
+            Ok(bound) if bound.is_empty() => {
+                let cause = "this machine has no address for it";
+                let kind = ErrorKind::AddressNotAvailable;
+                return Err(Error::new(Operation::Listen, kind, cause).at(at));
+            }
+            Ok(bound) => return Ok(bound),
+        }
+    }
+    unreachable!("the last attempt returns")
+}
+
+#[allow(clippy::type_complexity, reason = "named nowhere else")]
+fn bind_all<T>(
+    ips: &[IpAddr],
+    mut port: u16,
+    bind: impl Fn(SocketAddr) -> io::Result<(T, Addr)>,
+) -> std::result::Result<Vec<(T, Addr)>, (IpAddr, io::Error)> {
+    let mut bound: Vec<(T, Addr)> = Vec::new();
+    for ip in ips {
+        match bind(SocketAddr::new(*ip, port)) {
+            Ok(one) => {
+                port = one.1.port().unwrap_or(port);
+                bound.push(one);
+            }
+            Err(error) if ip.is_ipv6() && !bound.is_empty() && no_such_family(&error) => {
+                tracing::info!("no IPv6 on this machine, listening on IPv4 alone");
+            }
+            Err(error) => return Err((*ip, error)),
+        }
+    }
+    Ok(bound)
+}
+
 /// A Unix socket has no port: its cures are other ones.
-fn unix_error(at: &Site, error: io::Error) -> Error {
+pub(crate) fn unix_error(at: impl std::fmt::Display, error: io::Error) -> Error {
     let error = Error::from_io(Operation::Listen, at, error);
     match error.kind() {
         ErrorKind::AddressInUse => error.with_remedy("stop the server there, or take another path"),

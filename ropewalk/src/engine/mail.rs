@@ -146,7 +146,7 @@ impl Post for Mail {
 /// What a request counts for against its connection's bound.
 pub(crate) fn bytes_of(request: &Request) -> usize {
     match request {
-        Request::Write(data) => data.len(),
+        Request::Write(data) | Request::Send(data, _) => data.len(),
         _ => 0,
     }
 }

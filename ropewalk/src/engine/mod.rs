@@ -12,6 +12,7 @@
 //! (`settle`), so none runs inside another.
 
 mod connect;
+mod datagram;
 mod drain;
 mod driver;
 mod entry;
@@ -34,6 +35,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use connect::Attempting;
+use datagram::Datagrams;
+pub use datagram::{DATAGRAM_SLOT, DatagramEntry};
 use drain::Draining;
 pub use drain::Report;
 pub use driver::{Driver, Reply, Sent, Wake};
@@ -52,7 +55,7 @@ use crate::connection::{Connection, Due, Input, drop_guarded};
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::limits::{self, Limits};
 use crate::observe::Observer;
-use crate::protocol::{ConnectionId, Context, Factory, Layers, Mailbox, Reason, Request};
+use crate::protocol::{ConnectionId, Context, Factory, Kind, Layers, Mailbox, Reason, Request};
 
 /// A table of connections over one driver.
 pub struct Engine<D: Driver> {
@@ -64,6 +67,7 @@ pub struct Engine<D: Driver> {
     generation: Cell<u32>,
     listeners: RefCell<BTreeMap<u32, Rc<Listening<D>>>>,
     next_listener: Cell<u32>,
+    datagrams: Datagrams<D>,
     /// Whether some listener pauses: then every end of a connection is a chance.
     accept_paused: Cell<bool>,
     timers: RefCell<Timers>,
@@ -99,6 +103,8 @@ enum Task<D: Driver> {
     Request(Arc<Mailbox>, Request),
     Attempt(Rc<dyn Attempting>),
     StopListening(Rc<Listening<D>>),
+    MakeDatagrams(u32),
+    SettleDatagrams(u32),
     AcceptAgain,
     Drain(Option<Duration>),
 }
@@ -118,6 +124,7 @@ impl<D: Driver> Engine<D> {
             generation: Cell::new(0),
             listeners: RefCell::default(),
             next_listener: Cell::new(0),
+            datagrams: Datagrams::default(),
             accept_paused: Cell::new(false),
             timers: RefCell::default(),
             mail,
@@ -203,6 +210,7 @@ impl<D: Driver> Engine<D> {
     fn is_idle(&self) -> bool {
         self.connections() == 0
             && self.listeners.borrow().is_empty()
+            && self.datagram_sockets() == 0
             && self.lookups.borrow().is_empty()
             && self.guests() == 0
             && !self.work.get()
@@ -377,6 +385,10 @@ impl<D: Driver> Engine<D> {
                 }
                 Some(Task::Attempt(attempt)) => attempt.proceed(),
                 Some(Task::StopListening(listening)) => self.stop_listening(&listening),
+                Some(Task::MakeDatagrams(number)) => self.make_datagrams(number),
+                Some(Task::SettleDatagrams(number)) => {
+                    self.datagrams(number).inspect(|entry| self.settle_datagrams(entry));
+                }
                 Some(Task::AcceptAgain) => self.accept_again(),
                 Some(Task::Drain(grace)) => self.drain(grace),
             }
@@ -495,9 +507,10 @@ impl<D: Driver> Engine<D> {
         loop {
             let entry = self.slots.borrow().iter().next().cloned();
             let Some(entry) = entry else { break };
-            entry.head.connection.borrow_mut().fail(Reason::new(crate::protocol::Kind::Stopped));
+            entry.head.connection.borrow_mut().fail(Reason::new(Kind::Stopped));
             self.settle(&entry);
         }
+        self.fail_all_datagrams(Kind::Stopped);
         // An attempt that is dropped hears so, and can begin anew in the next run. Each may
         // lead to others, but not without end.
         for _ in 0..limits::TURN_MAIL {

@@ -9,14 +9,14 @@ use std::time::{Duration, SystemTime};
 use super::driver::Driver;
 use super::mail::{Here, bytes_of};
 use super::{Engine, Task, settle};
-use crate::addr::{Site, Target};
+use crate::addr::{DatagramSite, Site, Target};
 use crate::clock::Time;
-use crate::connection::{Input, TOP, drop_guarded};
+use crate::connection::{Input, TOP};
 use crate::error::Result;
 use crate::options::SocketOptions;
 use crate::protocol::{
-    ConnectionId, Connector, DynClientFactory, DynFactory, Flow, HandleError, Listener, Mailbox,
-    Net, Postpone, Request, TimerHandle,
+    ConnectionId, Connector, DatagramConnector, DatagramPort, DatagramProtocol, DynClientFactory,
+    DynFactory, Flow, HandleError, Listener, Mailbox, Net, Postpone, Request, TimerHandle,
 };
 
 impl<D: Driver> Net for Engine<D> {
@@ -34,6 +34,22 @@ impl<D: Driver> Net for Engine<D> {
 
     fn listen(&self, at: Site, factory: Box<dyn DynFactory>) -> Result<Listener> {
         self.listen_with(&at, &SocketOptions::default(), factory)
+    }
+
+    fn listen_datagrams(
+        &self,
+        at: DatagramSite,
+        factory: &mut dyn FnMut() -> Box<dyn DatagramProtocol>,
+    ) -> Result<DatagramPort> {
+        self.listen_datagrams_with(&at, &SocketOptions::default(), factory)
+    }
+
+    fn connect_datagrams(
+        &self,
+        to: Target,
+        protocol: Box<dyn DatagramProtocol>,
+    ) -> DatagramConnector {
+        self.connect_datagrams_with(to, &SocketOptions::default(), protocol)
     }
 
     fn call_later(&self, after: Duration, f: Box<dyn FnOnce(&dyn Net)>) -> TimerHandle {
@@ -102,7 +118,9 @@ impl<D: Driver> Here for Engine<D> {
         request: Request,
     ) -> std::result::Result<(), HandleError> {
         let id = mailbox.id();
-        let entry = self.entry(id).ok_or(HandleError::Gone)?;
+        let Some(entry) = self.entry(id) else {
+            return self.request_of_datagrams(mailbox, request);
+        };
         if let (true, Some(engine)) = (cfg!(broken = "nested"), self.this.upgrade()) {
             engine.act(id, request);
             return Ok(());
@@ -129,7 +147,7 @@ impl<D: Driver> Here for Engine<D> {
 impl<D: Driver> Engine<D> {
     /// Does what a handle asked for, at the bottom of the stack.
     pub(super) fn act(self: &Rc<Self>, id: ConnectionId, request: Request) {
-        let Some(entry) = self.entry(id) else { return drop_guarded(request) };
+        let Some(entry) = self.entry(id) else { return self.act_on_datagrams(id, request) };
         match request {
             Request::Event(event) => self.carry(&entry, TOP, Input::Event(event)),
             Request::Call(call) => self.callback(&entry, |_, port| call(port)),

@@ -313,6 +313,6 @@ pub(super) fn command(connection: &mut Connection, request: Request, context: &C
         Request::ShutdownWrite => connection.shutdown_write(),
         Request::PauseReading => connection.pause_reading(),
         Request::ResumeReading => connection.resume_reading(),
-        Request::Event(_) | Request::Call(_) => {}
+        Request::Event(_) | Request::Call(_) | Request::Send(..) => {}
     }
 }

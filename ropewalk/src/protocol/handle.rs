@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::{Event, Flow, Reason, Transport};
+use crate::addr::Addr;
 use crate::limits;
 
 /// Which connection. Never reused: a later connection in the same slot has another
@@ -60,6 +61,8 @@ impl std::error::Error for HandleError {}
 pub enum Request {
     /// See [`Handle::write`].
     Write(Vec<u8>),
+    /// See [`DatagramHandle::send_to`](super::DatagramHandle::send_to).
+    Send(Vec<u8>, Option<Addr>),
     /// See [`Handle::close`].
     Close,
     /// See [`Handle::fail`].
@@ -80,6 +83,7 @@ impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Request::Write(_) => "Write",
+            Request::Send(..) => "Send",
             Request::Close => "Close",
             Request::Fail(_) => "Fail",
             Request::ShutdownWrite => "ShutdownWrite",
@@ -132,6 +136,14 @@ impl Mailbox {
 
     pub(crate) fn is_gone(&self) -> bool {
         self.gone.load(Ordering::Acquire)
+    }
+
+    /// Gives the engine a request, if there is still somebody to do it.
+    pub(crate) fn post(self: &Arc<Mailbox>, request: Request) -> Result<(), HandleError> {
+        if self.is_gone() {
+            return Err(HandleError::Gone);
+        }
+        self.post.post(self, request)
     }
 
     /// Room for one more item of so many bytes, taken if there is.
@@ -256,10 +268,7 @@ impl Handle {
     }
 
     fn post(&self, request: Request) -> Result<(), HandleError> {
-        if self.is_gone() {
-            return Err(HandleError::Gone);
-        }
-        self.0.post.post(&self.0, request)
+        self.0.post(request)
     }
 }
 

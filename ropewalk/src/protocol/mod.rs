@@ -39,20 +39,26 @@
 //! Names follow PEP 3156, which grew out of Twisted.
 
 mod context;
+mod datagram;
 mod factory;
 mod handle;
 mod layer;
+mod net;
 mod reason;
 mod transport;
 pub(crate) mod wire;
 
 pub use context::Context;
+pub use datagram::{
+    DatagramConnector, DatagramHandle, DatagramPort, DatagramProtocol, DatagramTransport, Sending,
+};
 pub use factory::{
-    Client, ClientFactory, Connector, DynClientFactory, DynFactory, Factory, FromFn, Listener, Map,
-    Net, Postpone, Reconnect, Shared, StopListening, TimerHandle, WithLayer, client, from_fn,
+    Client, ClientFactory, DynClientFactory, DynFactory, Factory, FromFn, Map, Shared, WithLayer,
+    client, from_fn,
 };
 pub use handle::{ConnectionId, Handle, HandleError, Mailbox, Post, Request};
 pub use layer::{AsAny, Below, Layer, Layers, Up, UpItem, with_layer};
+pub use net::{Connector, Listener, Net, Postpone, Reconnect, StopListening, TimerHandle};
 pub use reason::{By, Deadline, Kind, Reason};
 pub use transport::{Event, Flow, Timer, Transport};
 pub use wire::{Out, Wire};

@@ -97,6 +97,18 @@ pub enum By {
     System,
 }
 
+impl Kind {
+    /// The end that a system error means.
+    pub(crate) fn of(error: &io::Error) -> Kind {
+        use io::ErrorKind as Io;
+        match error.kind() {
+            Io::ConnectionReset | Io::BrokenPipe | Io::ConnectionAborted => Kind::Reset,
+            Io::ConnectionRefused => Kind::Refused,
+            _ => Kind::Io,
+        }
+    }
+}
+
 impl Reason {
     /// A reason of this kind; whose doing it is follows from the kind.
     pub fn new(kind: Kind) -> Reason {
@@ -139,13 +151,7 @@ impl Reason {
     /// The end that a system error means. `ECONNRESET`, `EPIPE` and `ECONNABORTED` are
     /// the peer's reset, `ECONNREFUSED` its refusal; the error itself is the source.
     pub fn io(error: io::Error) -> Reason {
-        use io::ErrorKind as Io;
-        let kind = match error.kind() {
-            Io::ConnectionReset | Io::BrokenPipe | Io::ConnectionAborted => Kind::Reset,
-            Io::ConnectionRefused => Kind::Refused,
-            _ => Kind::Io,
-        };
-        Reason::new(kind).because(error)
+        Reason::new(Kind::of(&error)).because(error)
     }
 
     /// The same with this cause as its source.

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::addr::{ListenAt, Site, Target};
+use crate::addr::{DatagramSite, ListenAt, Site, Target};
 use crate::clock::Time;
 use crate::driver::{Poll, StopSignals};
 use crate::engine::{Engine, Remote, Report};
@@ -16,7 +16,10 @@ use crate::error::{Error, Operation, Result};
 use crate::limits::Limits;
 use crate::observe::Observer;
 use crate::options::SocketOptions;
-use crate::protocol::{ClientFactory, Connector, Factory, Listener, Net, TimerHandle};
+use crate::protocol::{
+    ClientFactory, Connector, DatagramConnector, DatagramPort, DatagramProtocol, Factory, Listener,
+    Net, TimerHandle,
+};
 
 /// An event loop: one thread, many connections.
 ///
@@ -260,6 +263,129 @@ impl Reactor {
         factory: F,
     ) -> Connector {
         on_engine!(self, engine => engine.connect_with(to, options, factory))
+    }
+
+    /// Receives datagrams over UDP, with a protocol for each socket. A bare port is
+    /// loopback, IPv4 and IPv6 on the same port, as for [`Reactor::listen_tcp`].
+    ///
+    /// # Errors
+    /// The address cannot be bound, in any of its families; nothing is left bound.
+    ///
+    /// ```
+    /// use ropewalk::{Addr, DatagramProtocol, DatagramTransport, Reactor};
+    /// struct Echo;
+    /// impl DatagramProtocol for Echo {
+    ///     fn datagram_received(
+    ///         &mut self,
+    ///         transport: &mut dyn DatagramTransport,
+    ///         data: &[u8],
+    ///         from: &Addr,
+    ///         _truncated: bool,
+    ///     ) {
+    ///         transport.send_to(data, from);
+    ///     }
+    /// }
+    /// # fn main() -> ropewalk::Result<()> {
+    /// let reactor = Reactor::new()?;
+    /// let port = reactor.listen_udp(0, || Echo)?;
+    /// println!("echo on {:?}", port.addrs());
+    /// reactor.call_later(std::time::Duration::ZERO, |net| net.stop());
+    /// reactor.run()
+    /// # }
+    /// ```
+    #[doc(alias = "listenUDP")]
+    pub fn listen_udp<P: DatagramProtocol + 'static>(
+        &self,
+        at: impl Into<ListenAt>,
+        factory: impl FnMut() -> P,
+    ) -> Result<DatagramPort> {
+        self.listen_datagrams(&DatagramSite::Udp(at.into()), factory)
+    }
+
+    /// Receives datagrams on a Unix socket. A file that a dead program left is replaced;
+    /// the file is removed when the socket closes. Whoever sends without an address of its
+    /// own comes from `Addr::Unix(None)`, and cannot be answered.
+    ///
+    /// # Errors
+    /// The path cannot be bound, or somebody receives there.
+    #[doc(alias = "listenUNIXDatagram")]
+    pub fn listen_unixgram<P: DatagramProtocol + 'static>(
+        &self,
+        path: impl Into<PathBuf>,
+        factory: impl FnMut() -> P,
+    ) -> Result<DatagramPort> {
+        self.listen_datagrams(&DatagramSite::Unixgram(path.into()), factory)
+    }
+
+    /// Receives datagrams, whatever the family.
+    ///
+    /// # Errors
+    /// As [`Reactor::listen_udp`].
+    pub fn listen_datagrams<P: DatagramProtocol + 'static>(
+        &self,
+        at: &DatagramSite,
+        factory: impl FnMut() -> P,
+    ) -> Result<DatagramPort> {
+        self.listen_datagrams_with(at, &SocketOptions::default(), factory)
+    }
+
+    /// The same, with each socket set so.
+    ///
+    /// # Errors
+    /// As [`Reactor::listen_udp`]; the system refuses an option.
+    pub fn listen_datagrams_with<P: DatagramProtocol + 'static>(
+        &self,
+        at: &DatagramSite,
+        options: &SocketOptions,
+        mut factory: impl FnMut() -> P,
+    ) -> Result<DatagramPort> {
+        let mut boxed = || Box::new(factory()) as Box<dyn DatagramProtocol>;
+        on_engine!(self, engine => engine.listen_datagrams_with(at, options, &mut boxed))
+    }
+
+    /// Opens a UDP socket that talks with one peer: what others send is not received, and
+    /// the peer's "port unreachable" is told. A name is resolved off the loop, with a
+    /// deadline, and the first address to which there is a way is taken. If there is none,
+    /// the protocol hears [`failed`](DatagramProtocol::failed).
+    pub fn connect_udp<P: DatagramProtocol + 'static>(
+        &self,
+        host: &str,
+        port: u16,
+        protocol: P,
+    ) -> DatagramConnector {
+        self.connect_datagrams(Target::tcp(host, port), protocol)
+    }
+
+    /// Opens a Unix datagram socket that talks with one peer. On Linux it is bound to an
+    /// abstract name that the system chooses, so that the peer can answer; elsewhere it has
+    /// no address, and hears nothing.
+    #[doc(alias = "connectUNIXDatagram")]
+    pub fn connect_unixgram<P: DatagramProtocol + 'static>(
+        &self,
+        path: impl Into<PathBuf>,
+        protocol: P,
+    ) -> DatagramConnector {
+        self.connect_datagrams(Target::Addr(path.into().into()), protocol)
+    }
+
+    /// Opens a datagram socket to one peer, whatever the family.
+    pub fn connect_datagrams<P: DatagramProtocol + 'static>(
+        &self,
+        to: Target,
+        protocol: P,
+    ) -> DatagramConnector {
+        self.connect_datagrams_with(to, &SocketOptions::default(), protocol)
+    }
+
+    /// The same, with the socket set so. An option that the system refuses fails it.
+    pub fn connect_datagrams_with<P: DatagramProtocol + 'static>(
+        &self,
+        to: Target,
+        options: &SocketOptions,
+        protocol: P,
+    ) -> DatagramConnector {
+        let protocol = Box::new(protocol);
+        on_engine!(self, engine => engine.connect_datagrams_with(to, options, protocol))
     }
 
     /// Runs `f` on the loop, once, after at least `after`. Calls run in the order of

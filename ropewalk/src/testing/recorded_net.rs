@@ -8,12 +8,12 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
-use crate::addr::{Addr, Site, Target};
+use crate::addr::{Addr, DatagramSite, ListenAt, Site, Target};
 use crate::clock::{Clock, Time, VirtualClock};
 use crate::error::{Error, Result};
 use crate::protocol::{
-    Connector, DynClientFactory, DynFactory, Listener, Net, Postpone, Reconnect, StopListening,
-    TimerHandle,
+    Connector, DatagramConnector, DatagramPort, DatagramProtocol, DynClientFactory, DynFactory,
+    Listener, Net, Postpone, Reconnect, StopListening, TimerHandle,
 };
 
 pub(super) use crate::limits::TEST_FIRINGS as FIRINGS;
@@ -44,6 +44,9 @@ pub struct RecordedNet {
     factories: RefCell<Vec<Box<dyn DynFactory>>>,
     calls: RefCell<Vec<Rc<Call>>>,
     listens: RefCell<Vec<Site>>,
+    datagram_listens: RefCell<Vec<DatagramSite>>,
+    datagram_connects: RefCell<Vec<Target>>,
+    datagram_protocols: RefCell<Vec<Box<dyn DatagramProtocol>>>,
     refusal: RefCell<Option<Error>>,
     free_port: Cell<u16>,
     stopped: Cell<bool>,
@@ -71,6 +74,7 @@ struct Asked {
     connects: RefCell<Vec<Target>>,
     stopped_connectors: RefCell<Vec<Target>>,
     stopped_listeners: RefCell<Vec<Site>>,
+    stopped_datagrams: RefCell<Vec<String>>,
 }
 
 impl RecordedNet {
@@ -109,12 +113,33 @@ impl RecordedNet {
         self.factories.take()
     }
 
+    /// Where datagrams were to be received.
+    pub fn datagram_listens(&self) -> Vec<DatagramSite> {
+        self.datagram_listens.borrow().clone()
+    }
+
+    /// To which peers datagram sockets were to be opened.
+    pub fn datagram_connects(&self) -> Vec<Target> {
+        self.datagram_connects.borrow().clone()
+    }
+
+    /// The datagram sites and peers that were stopped, as they are written.
+    pub fn stopped_datagrams(&self) -> Vec<String> {
+        self.asked.stopped_datagrams.borrow().clone()
+    }
+
+    /// Takes the datagram protocols that were built for sockets or given to them, in order.
+    /// None was called.
+    pub fn take_datagram_protocols(&self) -> Vec<Box<dyn DatagramProtocol>> {
+        self.datagram_protocols.take()
+    }
+
     /// A connector that records here, to call a client factory with.
     pub fn connector(&self, to: impl Into<Target>) -> Connector {
         Connector::new(Rc::new(RecordedConnector { target: to.into(), asked: self.asked.clone() }))
     }
 
-    /// The next `listen` fails with this.
+    /// The next `listen`, of whatever kind, fails with this.
     pub fn refuse_listen(&self, error: Error) {
         self.refusal.replace(Some(error));
     }
@@ -170,11 +195,18 @@ impl RecordedNet {
     }
 
     fn bound_addrs(&self, at: &Site) -> Vec<Addr> {
-        let at = match at {
-            Site::Tcp(at) => at,
-            Site::Unix(path) => return vec![path.clone().into()],
-            Site::Memory(number) => return vec![Addr::Memory(*number)],
-        };
+        match at {
+            Site::Tcp(at) => self.bound_ips(at),
+            Site::Unix(path) => vec![path.clone().into()],
+            Site::Memory(number) => vec![Addr::Memory(*number)],
+        }
+    }
+
+    fn recorded_stop(&self, what: String) -> Rc<RecordedStop> {
+        Rc::new(RecordedStop { what, stopped: Cell::new(false), asked: self.asked.clone() })
+    }
+
+    fn bound_ips(&self, at: &ListenAt) -> Vec<Addr> {
         let mut port = at.port;
         if port == 0 {
             port = FIRST_FREE_PORT + self.free_port.get();
@@ -214,6 +246,36 @@ impl Net for RecordedNet {
         let inner =
             RecordedListener { site: at, stopped: Cell::new(false), asked: self.asked.clone() };
         Ok(Listener::new(addrs, Rc::new(inner)))
+    }
+
+    fn listen_datagrams(
+        &self,
+        at: DatagramSite,
+        factory: &mut dyn FnMut() -> Box<dyn DatagramProtocol>,
+    ) -> Result<DatagramPort> {
+        self.datagram_listens.borrow_mut().push(at.clone());
+        if let Some(error) = self.refusal.take() {
+            return Err(error);
+        }
+        let addrs = match &at {
+            DatagramSite::Udp(at) => self.bound_ips(at),
+            DatagramSite::Unixgram(path) => vec![path.clone().into()],
+            DatagramSite::Memory(number) => vec![Addr::Memory(*number)],
+        };
+        let protocols: Vec<_> = addrs.iter().map(|_| factory()).collect();
+        self.datagram_protocols.borrow_mut().extend(protocols);
+        Ok(DatagramPort::new(addrs, self.recorded_stop(at.to_string())))
+    }
+
+    fn connect_datagrams(
+        &self,
+        to: Target,
+        protocol: Box<dyn DatagramProtocol>,
+    ) -> DatagramConnector {
+        self.datagram_connects.borrow_mut().push(to.clone());
+        self.datagram_protocols.borrow_mut().push(protocol);
+        let stop = self.recorded_stop(to.to_string());
+        DatagramConnector::new(to, stop)
     }
 
     fn call_later(&self, after: Duration, f: Box<dyn FnOnce(&dyn Net)>) -> TimerHandle {
@@ -271,6 +333,21 @@ impl StopListening for RecordedListener {
         // A second stop does nothing, as in an engine.
         if !self.stopped.replace(true) {
             self.asked.stopped_listeners.borrow_mut().push(self.site.clone());
+        }
+    }
+}
+
+/// A datagram socket's end, for those that are bound and those with one peer.
+struct RecordedStop {
+    what: String,
+    stopped: Cell<bool>,
+    asked: Rc<Asked>,
+}
+
+impl StopListening for RecordedStop {
+    fn stop(&self) {
+        if !self.stopped.replace(true) {
+            self.asked.stopped_datagrams.borrow_mut().push(self.what.clone());
         }
     }
 }

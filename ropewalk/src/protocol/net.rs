@@ -1,0 +1,237 @@
+//! What a callback may start, and the handles that it gets back.
+//! Owns: `Net`, by which a callback connects and listens; connectors, listeners, timers.
+//! Never: does any of it; an engine does, once the callback has returned.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::{Duration, SystemTime};
+
+use super::{
+    ClientFactory, DatagramConnector, DatagramPort, DatagramProtocol, DynClientFactory, DynFactory,
+    Factory,
+};
+use crate::addr::{Addr, DatagramSite, ListenAt, Site, Target};
+use crate::clock::Time;
+use crate::error::Result;
+
+/// What a callback may start: the reactor's (or the thread's, or the simulation's)
+/// network. Nothing here blocks, and nothing calls back before the callback has
+/// returned.
+pub trait Net {
+    /// The engine's monotonic time.
+    fn now(&self) -> Time;
+    /// The time on the wall.
+    fn wall_time(&self) -> SystemTime;
+    /// Begins to connect; the factory hears how it goes.
+    fn connect(&self, to: Target, factory: Box<dyn DynClientFactory>) -> Connector;
+    /// Listens.
+    ///
+    /// # Errors
+    /// The address cannot be bound; nothing is left half bound.
+    fn listen(&self, at: Site, factory: Box<dyn DynFactory>) -> Result<Listener>;
+    /// Receives datagrams, with a protocol for each socket: the factory is called before
+    /// this returns, its protocols afterwards.
+    ///
+    /// # Errors
+    /// The address cannot be bound; nothing is left half bound.
+    fn listen_datagrams(
+        &self,
+        at: DatagramSite,
+        factory: &mut dyn FnMut() -> Box<dyn DatagramProtocol>,
+    ) -> Result<DatagramPort>;
+    /// Opens a datagram socket to one peer; the protocol hears how it goes.
+    fn connect_datagrams(
+        &self,
+        to: Target,
+        protocol: Box<dyn DatagramProtocol>,
+    ) -> DatagramConnector;
+    /// Runs `f` on the loop, once, after at least `after`.
+    fn call_later(&self, after: Duration, f: Box<dyn FnOnce(&dyn Net)>) -> TimerHandle;
+    /// Stops the reactor in order: see [`Reactor::stop`](crate::Reactor::stop).
+    fn stop(&self);
+}
+
+impl dyn Net + '_ {
+    /// Connects over TCP, by name or address.
+    #[doc(alias = "connectTCP")]
+    pub fn connect_tcp<F: ClientFactory + 'static>(
+        &self,
+        host: &str,
+        port: u16,
+        f: F,
+    ) -> Connector {
+        self.connect(Target::tcp(host, port), Box::new(f))
+    }
+
+    /// Connects to a Unix stream socket.
+    #[doc(alias = "connectUNIX")]
+    pub fn connect_unix<F: ClientFactory + 'static>(
+        &self,
+        path: impl Into<PathBuf>,
+        f: F,
+    ) -> Connector {
+        self.connect(Target::Addr(path.into().into()), Box::new(f))
+    }
+
+    /// Listens on TCP.
+    ///
+    /// # Errors
+    /// As [`Net::listen`].
+    #[doc(alias = "listenTCP")]
+    pub fn listen_tcp<F: Factory + 'static>(
+        &self,
+        at: impl Into<ListenAt>,
+        f: F,
+    ) -> Result<Listener> {
+        self.listen(Site::Tcp(at.into()), Box::new(f))
+    }
+
+    /// Receives datagrams over UDP.
+    ///
+    /// # Errors
+    /// As [`Net::listen_datagrams`].
+    #[doc(alias = "listenUDP")]
+    pub fn listen_udp<P: DatagramProtocol + 'static>(
+        &self,
+        at: impl Into<ListenAt>,
+        mut f: impl FnMut() -> P,
+    ) -> Result<DatagramPort> {
+        self.listen_datagrams(DatagramSite::Udp(at.into()), &mut || Box::new(f()))
+    }
+
+    /// Opens a UDP socket to one peer, by name or address.
+    pub fn connect_udp<P: DatagramProtocol + 'static>(
+        &self,
+        host: &str,
+        port: u16,
+        protocol: P,
+    ) -> DatagramConnector {
+        self.connect_datagrams(Target::tcp(host, port), Box::new(protocol))
+    }
+}
+
+/// An attempt to connect, and the connection it led to.
+#[derive(Clone)]
+pub struct Connector(Rc<dyn Reconnect>);
+
+/// What an engine gives a [`Connector`].
+pub trait Reconnect {
+    /// See [`Connector::connect`].
+    fn connect(&self);
+    /// See [`Connector::stop`].
+    fn stop(&self);
+    /// See [`Connector::target`].
+    fn target(&self) -> &Target;
+}
+
+impl Connector {
+    pub(crate) fn new(inner: Rc<dyn Reconnect>) -> Connector {
+        Connector(inner)
+    }
+
+    /// Connects again, to the same place; the factory hears `started` anew. While an
+    /// attempt or its connection lives, it does nothing.
+    pub fn connect(&self) {
+        self.0.connect();
+    }
+
+    /// Ends the attempt (`failed` with `Aborted`), or closes the connection it led to.
+    #[doc(alias = "stopConnecting")]
+    #[doc(alias = "disconnect")]
+    pub fn stop(&self) {
+        self.0.stop();
+    }
+
+    /// Where it connects to, as it was asked for.
+    #[doc(alias = "getDestination")]
+    pub fn target(&self) -> &Target {
+        self.0.target()
+    }
+}
+
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Connector({})", self.target())
+    }
+}
+
+/// What listens. Dropping it changes nothing: `stop` stops.
+#[derive(Clone)]
+pub struct Listener {
+    addrs: Vec<Addr>,
+    inner: Rc<dyn StopListening>,
+}
+
+/// What an engine gives a [`Listener`].
+pub trait StopListening {
+    /// See [`Listener::stop`].
+    fn stop(&self);
+}
+
+impl Listener {
+    pub(crate) fn new(addrs: Vec<Addr>, inner: Rc<dyn StopListening>) -> Listener {
+        Listener { addrs, inner }
+    }
+
+    /// The addresses bound, with the port that the system chose.
+    #[doc(alias = "getHost")]
+    pub fn addrs(&self) -> &[Addr] {
+        &self.addrs
+    }
+
+    /// Listens no more; connections live on. What the kernel had queued is accepted
+    /// first. Again, it does nothing.
+    #[doc(alias = "stopListening")]
+    pub fn stop(&self) {
+        self.inner.stop();
+    }
+}
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Listener").field(&self.addrs).finish()
+    }
+}
+
+/// A call that was set for later. Dropping it changes nothing.
+#[derive(Clone)]
+pub struct TimerHandle(Rc<dyn Postpone>);
+
+/// What an engine gives a [`TimerHandle`].
+pub trait Postpone {
+    /// See [`TimerHandle::cancel`].
+    fn cancel(&self) -> bool;
+    /// See [`TimerHandle::reset`].
+    fn reset(&self, after: Duration) -> bool;
+    /// See [`TimerHandle::is_pending`].
+    fn is_pending(&self) -> bool;
+}
+
+impl TimerHandle {
+    pub(crate) fn new(inner: Rc<dyn Postpone>) -> TimerHandle {
+        TimerHandle(inner)
+    }
+
+    /// The call will not run. `false` if it has run, runs now, or was cancelled.
+    pub fn cancel(&self) -> bool {
+        self.0.cancel()
+    }
+
+    /// The call runs `after` from now instead. `false` as for `cancel`.
+    pub fn reset(&self, after: Duration) -> bool {
+        self.0.reset(after)
+    }
+
+    /// Whether the call is still to run.
+    #[doc(alias = "active")]
+    pub fn is_pending(&self) -> bool {
+        self.0.is_pending()
+    }
+}
+
+impl fmt::Debug for TimerHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TimerHandle {{ pending: {} }}", self.is_pending())
+    }
+}
