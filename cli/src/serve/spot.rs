@@ -2,8 +2,9 @@
 //! Owns: that all of them are understood before one is bound. Never: binds.
 
 use ropewalk::Addr;
+use ropewalk::addr::DatagramSite;
 use ropewalk::addr::{ListenAt, ListenHost, Site};
-use ropewalk::endpoint::{DatagramSite, Endpoint, Place};
+use ropewalk::endpoint::{Endpoint, Place};
 
 use crate::args::{self, Model};
 use crate::failure::{self, Failure};

@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use ropewalk::Addr;
+use ropewalk::addr::DatagramSite;
 use ropewalk::addr::{ListenAt, Site, Target};
-use ropewalk::endpoint::{DatagramSite, Endpoint, EndpointError, Place};
+use ropewalk::endpoint::{Endpoint, EndpointError, Place};
 
 use crate::{parsed, refused};
 
