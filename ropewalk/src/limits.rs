@@ -138,6 +138,13 @@ pub const SPARE_BUFFER_BYTES: usize = 16 * 1024;
 /// until its deadline. Cost: a call each time.
 pub const ROOM_PAUSE: Duration = Duration::from_millis(2);
 
+/// Bytes of a socket option that may be asked for at once. At it: `InvalidInput`.
+pub const OPTION_BYTES_MAX: usize = 1024;
+
+/// The buffer of each of the two files that `makefile` gives. A line may be longer: it is
+/// then read in pieces. Cost: as many bytes of heap each.
+pub const FILE_BUFFER_BYTES: usize = 8 * 1024;
+
 /// Submissions that may wait in the ring at a time; more are submitted at once.
 pub const RING_ENTRIES: u32 = 256;
 

@@ -54,11 +54,17 @@
 //! | `s.sendto()` | [`Socket::send_to`] | |
 //! | `s.getpeername()` | [`Socket::peer_addr`] | an IPv4 peer of an IPv6 socket is written as IPv4 |
 //! | `s.getsockname()` | [`Socket::local_addr`] | as above |
+//! | `s.getsockopt()` | [`Socket::option`], [`Socket::option_bytes`] | a number, or bytes |
+//! | `s.setsockopt()` | [`Socket::set_option`], [`Socket::set_option_bytes`] | as above |
 //! | `s.shutdown()` | [`Socket::shutdown`] | |
 //! | `s.close()` | [`Socket::close`] | no other thread can be inside a call |
+//! | `s.detach()` | [`Socket::detach`] | the descriptor is owned; asking again is an error |
+//! | `s.ioctl()` | `Socket::ioctl` | Windows alone, as there |
 //! | `s.setblocking()` | [`Socket::set_blocking`] | |
 //! | `s.settimeout()` | [`Socket::set_timeout`] | a `Duration` is never negative |
 //! | `s.gettimeout()` | [`Socket::timeout`] | |
+//! | `s.fileno()` | [`Socket::descriptor`] | lent, not a number; `as_raw_fd` is one, and -1 once closed |
+//! | `s.makefile()` | [`Socket::makefile`] | a reader and a writer; a deadline that passed spoils neither |
 //! | `s.family` | [`Socket::family`] | |
 //! | `s.type` | [`Socket::kind`] | |
 //! | `s.proto` | [`Socket::protocol`] | |
@@ -71,7 +77,10 @@
 
 mod connect;
 mod deadline;
+mod descriptor;
+mod file;
 mod name;
+mod option;
 pub(crate) mod sys;
 mod transfer;
 
@@ -86,7 +95,12 @@ use socket2::{Protocol, SockAddr, Type};
 pub(crate) use self::connect::connected;
 pub(crate) use self::deadline::timespec;
 use self::deadline::{Mode, Until};
+pub use self::file::SocketIo;
 pub(crate) use self::name::lookup;
+pub use self::option::*;
+pub use self::sys::{BorrowedDescriptor, Descriptor};
+#[cfg(windows)] // Python has it there alone, too
+pub use self::sys::{Ioctl, ReceiveAll};
 pub use self::transfer::Received;
 use crate::addr::{Addr, Target};
 use crate::error::{Error, Operation, Result};

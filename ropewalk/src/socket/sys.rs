@@ -16,15 +16,20 @@ use crate::addr::Addr;
 #[cfg(unix)]
 mod unix;
 #[cfg(unix)]
-use unix::path_of;
-#[cfg(unix)]
-pub(crate) use unix::{accept, close, domain_of, recv, send, send_to, unix_address};
+use unix as here;
+#[cfg(windows)]
+mod ioctl;
 #[cfg(windows)]
 mod windows;
 #[cfg(windows)]
-use windows::path_of;
+use windows as here;
+
+use here::path_of;
+pub use here::{BorrowedDescriptor, Descriptor};
+pub(crate) use here::{accept, close, domain_of, numbers, recv, send, send_to, unix_address};
+pub(crate) use here::{lend, option, set_option};
 #[cfg(windows)]
-pub(crate) use windows::{accept, close, domain_of, recv, send, send_to, unix_address};
+pub use ioctl::{Ioctl, ReceiveAll};
 
 /// Receives into a buffer that need not be filled before.
 pub(crate) fn recv_uninit(socket: &Socket, room: &mut [MaybeUninit<u8>]) -> io::Result<usize> {

@@ -4,7 +4,7 @@
 
 use std::ffi::OsStr;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -16,12 +16,24 @@ use super::{addr_of, retry};
 use crate::addr::Addr;
 use crate::socket::Family;
 
+/// What the system calls a socket: a descriptor, or a handle on Windows.
+pub type Descriptor = OwnedFd;
+/// The same, lent.
+pub type BorrowedDescriptor<'a> = BorrowedFd<'a>;
+
+/// The system's numbers.
+pub(crate) use libc as numbers;
+
 pub(crate) fn domain_of(family: Family) -> io::Result<Domain> {
     Ok(match family {
         Family::Inet => Domain::IPV4,
         Family::Inet6 => Domain::IPV6,
         Family::Unix => Domain::UNIX,
     })
+}
+
+pub(crate) fn lend(socket: &Socket) -> BorrowedDescriptor<'_> {
+    socket.as_fd()
 }
 
 /// The next connection, blocking whatever the listener is.
@@ -83,6 +95,38 @@ pub(crate) fn close(socket: Socket) -> io::Result<()> {
             error => Err(error),
         },
     }
+}
+
+/// Reads an option into `value`, and gives how many bytes it has.
+pub(crate) fn option(
+    socket: &Socket,
+    level: i32,
+    name: i32,
+    value: &mut [u8],
+) -> io::Result<usize> {
+    let mut length = value.len() as libc::socklen_t; // the caller's bound is far below
+    // SAFETY: the kernel writes at most `length` bytes to `value`, which has as many, and
+    // how many it wrote to `length`; the descriptor is open as long as `socket` is borrowed.
+    let failed = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            level,
+            name,
+            value.as_mut_ptr().cast(),
+            std::ptr::from_mut(&mut length),
+        )
+    };
+    if failed == 0 { Ok(length as usize) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Sets an option.
+pub(crate) fn set_option(socket: &Socket, level: i32, name: i32, value: &[u8]) -> io::Result<()> {
+    let length = value.len().try_into().map_err(io::Error::other)?;
+    // SAFETY: the kernel reads `length` bytes of `value`, which has as many; the descriptor
+    // is open as long as `socket` is borrowed.
+    let failed =
+        unsafe { libc::setsockopt(socket.as_raw_fd(), level, name, value.as_ptr().cast(), length) };
+    if failed == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// The path in a socket's address, if it has one: a file's, or an abstract name with its

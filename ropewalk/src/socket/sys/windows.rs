@@ -2,7 +2,7 @@
 //! Owns: receive and send. Never: waits, or offers Unix sockets, which std lacks here.
 
 use std::io::{self, Write};
-use std::os::windows::io::{AsRawSocket, AsSocket, BorrowedSocket, RawSocket};
+use std::os::windows::io::{AsRawSocket, AsSocket, BorrowedSocket, OwnedSocket, RawSocket};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,12 +12,24 @@ use super::{addr_of, as_room, recv_uninit, retry, unsupported};
 use crate::addr::Addr;
 use crate::socket::Family;
 
+/// What the system calls a socket: a descriptor, or a handle on Windows.
+pub type Descriptor = OwnedSocket;
+/// The same, lent.
+pub type BorrowedDescriptor<'a> = BorrowedSocket<'a>;
+
+/// The system's numbers.
+pub(crate) use windows_sys::Win32::Networking::WinSock as numbers;
+
 pub(crate) fn domain_of(family: Family) -> io::Result<Domain> {
     match family {
         Family::Inet => Ok(Domain::IPV4),
         Family::Inet6 => Ok(Domain::IPV6),
         Family::Unix => Err(unsupported("a Unix socket")),
     }
+}
+
+pub(crate) fn lend(socket: &Socket) -> BorrowedDescriptor<'_> {
+    socket.as_socket()
 }
 
 /// The next connection, blocking whatever the listener is.
@@ -46,6 +58,38 @@ pub(crate) fn send_to(socket: &Socket, data: &[u8], to: &SockAddr) -> io::Result
 pub(crate) fn close(socket: Socket) -> io::Result<()> {
     drop(socket);
     Ok(())
+}
+
+/// Reads an option into `value`, and gives how many bytes it has.
+pub(crate) fn option(
+    socket: &Socket,
+    level: i32,
+    name: i32,
+    value: &mut [u8],
+) -> io::Result<usize> {
+    let mut length = value.len() as i32; // the caller's bound is far below
+    // SAFETY: the system writes at most `length` bytes to `value`, which has as many, and
+    // how many it wrote to `length`; the handle is open as long as `socket` is borrowed.
+    let failed = unsafe {
+        numbers::getsockopt(
+            socket.as_raw_socket() as usize,
+            level,
+            name,
+            value.as_mut_ptr(),
+            std::ptr::from_mut(&mut length),
+        )
+    };
+    if failed == 0 { Ok(length as usize) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Sets an option.
+pub(crate) fn set_option(socket: &Socket, level: i32, name: i32, value: &[u8]) -> io::Result<()> {
+    let length = value.len().try_into().map_err(io::Error::other)?;
+    let handle = socket.as_raw_socket() as usize;
+    // SAFETY: the system reads `length` bytes of `value`, which has as many; the handle is
+    // open as long as `socket` is borrowed.
+    let failed = unsafe { numbers::setsockopt(handle, level, name, value.as_ptr(), length) };
+    if failed == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// No address has a path here.

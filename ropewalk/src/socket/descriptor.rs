@@ -1,0 +1,53 @@
+//! A socket's descriptor: lent, or given away.
+//! Owns: what happens to the socket then. Never: copies one; that is `try_clone_to_owned` of
+//! what it lends.
+
+use super::sys::{self, BorrowedDescriptor, Descriptor};
+use super::{Socket, closed};
+use crate::error::{Operation, Result};
+
+impl Socket {
+    /// The descriptor, lent: for calls that this crate does not have. Its number is in
+    /// `as_raw_fd` (`as_raw_socket` on Windows), which is -1 once it is closed, as in Python.
+    ///
+    /// # Errors
+    /// `Closed`.
+    ///
+    /// ```
+    /// use ropewalk::socket::*;
+    /// # fn main() -> ropewalk::Result<()> {
+    /// let mut socket = Socket::new(AF_INET, SOCK_STREAM)?;
+    /// let _copy = socket.descriptor()?.try_clone_to_owned().unwrap();
+    /// socket.close()?;
+    /// assert!(socket.descriptor().is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "fileno")]
+    pub fn descriptor(&self) -> Result<BorrowedDescriptor<'_>> {
+        self.open(Operation::Configure).map(sys::lend)
+    }
+
+    /// Gives the descriptor away, open as it is, and leaves the socket closed. It keeps its
+    /// mode: with a timeout, non-blocking.
+    ///
+    /// # Errors
+    /// `Closed`, and so when it is asked again.
+    ///
+    /// ```
+    /// use ropewalk::socket::*;
+    /// # fn main() -> ropewalk::Result<()> {
+    /// let mut socket = Socket::new(AF_INET, SOCK_STREAM)?;
+    /// socket.bind(("localhost", 0))?;
+    /// socket.listen()?;
+    /// let at = socket.local_addr()?;
+    /// let listener = std::net::TcpListener::from(socket.detach()?);
+    /// assert_eq!(listener.local_addr().ok(), at.ip());
+    /// assert!(socket.is_closed());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn detach(&mut self) -> Result<Descriptor> {
+        self.inner.take().map(Descriptor::from).ok_or_else(|| closed(Operation::Configure))
+    }
+}

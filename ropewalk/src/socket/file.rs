@@ -1,0 +1,90 @@
+//! A socket as a pair of files: one to read lines from, one to write to.
+//! Owns: that the socket stays open as long as one of them is there.
+//! Never: loses what it has read: after a deadline the next read goes on where it was.
+
+use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::sync::Arc;
+
+use super::Socket;
+use crate::limits;
+
+/// A shared socket, read from and written to without a buffer: what stands below the files
+/// of [`Socket::makefile`].
+#[doc(alias = "SocketIO")]
+#[derive(Clone, Debug)]
+pub struct SocketIo(Arc<Socket>);
+
+impl SocketIo {
+    /// The socket.
+    pub fn socket(&self) -> &Arc<Socket> {
+        &self.0
+    }
+}
+
+impl From<Arc<Socket>> for SocketIo {
+    fn from(socket: Arc<Socket>) -> SocketIo {
+        SocketIo(socket)
+    }
+}
+
+impl Socket {
+    /// A buffered reader and a buffered writer, independent of one another. The descriptor is
+    /// closed when the socket and both are gone.
+    ///
+    /// They keep the socket's timeout: a read that meets it fails with
+    /// [`TimedOut`](io::ErrorKind::TimedOut), keeps what it has read (`read_line` in the
+    /// line, the rest in its buffer), and can be called again; Python's refuses from then on.
+    /// What was written leaves when the buffer is full, at `flush`, or when the writer is
+    /// dropped, which cannot tell that it failed: flush what matters.
+    ///
+    /// ```
+    /// use ropewalk::socket::*;
+    /// use std::io::{BufRead, Write};
+    /// use std::sync::Arc;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let server = Socket::new(AF_INET, SOCK_STREAM)?;
+    /// # server.bind(("localhost", 0))?;
+    /// # server.listen()?;
+    /// # let client = Socket::new(AF_INET, SOCK_STREAM)?;
+    /// # client.connect(server.local_addr()?)?;
+    /// let (mut reader, mut writer) = Arc::new(client).makefile();
+    /// # let (peer, _) = server.accept()?;
+    /// peer.send_all(b"one\ntwo\n")?;
+    /// let mut line = String::new();
+    /// reader.read_line(&mut line)?;
+    /// assert_eq!(line, "one\n");
+    /// writeln!(writer, "three")?;
+    /// writer.flush()?;
+    /// assert_eq!(peer.recv(1024)?, b"three\n");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn makefile(self: &Arc<Self>) -> (BufReader<SocketIo>, BufWriter<SocketIo>) {
+        let io = SocketIo(self.clone());
+        (
+            BufReader::with_capacity(limits::FILE_BUFFER_BYTES, io.clone()),
+            BufWriter::with_capacity(limits::FILE_BUFFER_BYTES, io),
+        )
+    }
+}
+
+impl Read for SocketIo {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        (&*self.0).read(buffer)
+    }
+}
+
+impl Write for SocketIo {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        (&*self.0).write(data)
+    }
+
+    fn write_all(&mut self, data: &[u8]) -> io::Result<()> {
+        (&*self.0).write_all(data)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
