@@ -51,6 +51,11 @@ fn main() -> ropewalk::Result<()> {
     let reactor = Reactor::new()?;
     // clientConnectionLost = clientConnectionFailed = lambda …: reactor.stop()
     let factory = client(|| TsClntProtocol).on_end(|_, net, _| net.stop());
-    reactor.connect_tcp(HOST, PORT, factory);
+    reactor.connect_tcp(HOST, port(), factory);
     reactor.run()
+}
+
+/// The notes' port, or the one that is the program's first argument.
+fn port() -> u16 {
+    std::env::args().nth(1).and_then(|port| port.parse().ok()).unwrap_or(PORT)
 }

@@ -29,7 +29,12 @@ impl Protocol for TsServProtocol {
 fn main() -> ropewalk::Result<()> {
     let reactor = Reactor::new()?; // a value, not a global
     // The factory (工厂): `factory.protocol = TSServProtocol` becomes a closure.
-    reactor.listen_tcp(PORT, || TsServProtocol)?;
+    reactor.listen_tcp(port(), || TsServProtocol)?;
     println!("waiting for connection..");
     reactor.run()
+}
+
+/// The notes' port, or the one that is the program's first argument.
+fn port() -> u16 {
+    std::env::args().nth(1).and_then(|port| port.parse().ok()).unwrap_or(PORT)
 }
