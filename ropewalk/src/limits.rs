@@ -96,6 +96,9 @@ pub const MAIL_BYTES: usize = 1024 * 1024;
 /// Requests that `Remote`s may have waiting. At it: `HandleError::Full`.
 pub const REMOTE_ITEMS: usize = 1024;
 
+/// Bytes in the longest datagram that UDP carries over IPv4. At it, a longer one is refused:
+/// by the system, and by the network in memory.
+pub const DATAGRAM_BYTES: usize = 65_507;
 /// Datagrams that one socket may have waiting for the kernel. At it: the newest is
 /// dropped, and counted.
 pub const DATAGRAM_QUEUE_ITEMS: usize = 256;
@@ -209,6 +212,7 @@ pub const NEAREST_CHARS: usize = 32;
 
 const _: () = assert!(WATER_LOW_BYTES < WATER_HIGH_BYTES);
 const _: () = assert!(READ_BUFFER_BYTES > 64 * 1024 && READ_BUFFER_BYTES <= TURN_READ_BYTES);
+const _: () = assert!(READ_BUFFER_BYTES > DATAGRAM_BYTES, "no datagram of UDP is cut");
 const _: () = assert!(LAYERS < 32, "a pause is one bit of a u32 for each level");
 const _: () = assert!(LINGER_BYTES <= HELD_BYTES);
 

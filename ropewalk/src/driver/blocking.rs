@@ -14,12 +14,13 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, poll};
 use socket2::Socket;
 
+use super::datagram;
 use super::resolver::{Resolver, lookup_ips};
 use super::stream::{self, Bound};
 use super::wakeup::{Alarm, Ring, alarm};
 use crate::addr::Addr;
 use crate::clock::{Clock, MachineClock};
-use crate::engine::{Driver, Engine, Entry, Reply, Sent, Wake};
+use crate::engine::{DatagramEntry, Driver, Engine, Entry, Reply, Sent, Wake};
 use crate::limits;
 use crate::options::SocketOptions;
 use crate::protocol::{ConnectionId, Out};
@@ -29,6 +30,7 @@ use crate::socket::timespec;
 pub struct Blocking {
     connections: RefCell<Vec<ConnectionId>>,
     listeners: RefCell<Vec<(u32, Weak<Bound>)>>,
+    datagrams: RefCell<Vec<u32>>,
     alarm: Alarm,
     waker: Arc<dyn Wake>,
     clock: MachineClock,
@@ -46,6 +48,9 @@ pub struct BlockingIo {
 
 /// A listening socket under this driver.
 pub struct BlockingListener(Rc<Bound>);
+
+/// A datagram socket under this driver.
+pub struct BlockingDatagrams(datagram::Opened);
 
 /// What wakes a driver from other threads, before there is the driver.
 pub struct BlockingAlarm(Alarm, Ring);
@@ -82,6 +87,7 @@ impl Blocking {
         Blocking {
             connections: RefCell::default(),
             listeners: RefCell::default(),
+            datagrams: RefCell::default(),
             alarm,
             waker: Arc::new(waker),
             clock: MachineClock::begin(),
@@ -156,6 +162,46 @@ impl Blocking {
         }
     }
 
+    fn wanted_of_datagrams(entry: &DatagramEntry<Self>) -> PollFlags {
+        let mut flags = PollFlags::empty();
+        flags.set(PollFlags::IN, entry.is_reading());
+        flags.set(PollFlags::OUT, entry.waits_to_write());
+        flags
+    }
+
+    /// The sockets to wait for, and what for.
+    fn datagrams_to_poll(
+        &self,
+        engine: &Engine<Self>,
+    ) -> Vec<(Rc<DatagramEntry<Self>>, PollFlags)> {
+        let mut found = Vec::new();
+        self.datagrams.borrow_mut().retain(|number| match engine.datagrams(*number) {
+            Some(entry) => {
+                let flags = Self::wanted_of_datagrams(&entry);
+                // One that closes and waits for a timer is not asked, or an error of its
+                // would end each wait at once.
+                if !flags.is_empty() {
+                    found.push((entry, flags));
+                }
+                true
+            }
+            None => false,
+        });
+        found
+    }
+
+    fn on_datagram_event(
+        &self,
+        engine: &Rc<Engine<Self>>,
+        entry: &DatagramEntry<Self>,
+        seen: PollFlags,
+    ) {
+        if entry.waits_to_write() && seen.intersects(PollFlags::OUT | PollFlags::ERR) {
+            engine.on_datagrams_writable(entry);
+        }
+        self.read_datagrams_now(engine, entry);
+    }
+
     fn accept_bound(&self, engine: &Rc<Engine<Self>>, number: u32, bound: &Bound, most: usize) {
         for _ in 0..most {
             if !engine.accepts(number) {
@@ -177,10 +223,17 @@ impl Blocking {
     }
 }
 
+impl BlockingDatagrams {
+    fn new(opened: datagram::Opened) -> (BlockingDatagrams, Addr) {
+        let addr = opened.addr.clone();
+        (BlockingDatagrams(opened), addr)
+    }
+}
+
 impl Driver for Blocking {
     type Io = BlockingIo;
     type Listener = BlockingListener;
-    type Datagrams = std::convert::Infallible;
+    type Datagrams = BlockingDatagrams;
 
     fn clock(&self) -> Box<dyn Clock> {
         Box::new(self.clock)
@@ -211,9 +264,11 @@ impl Driver for Blocking {
             }
             None => false,
         });
+        let datagrams = self.datagrams_to_poll(engine);
         let mut fds = vec![PollFd::new(&self.alarm, PollFlags::IN)];
         fds.extend(entries.iter().map(|(entry, flags)| PollFd::new(&entry.head.io.socket, *flags)));
         fds.extend(listeners.iter().map(|(_, bound)| PollFd::new(&bound.socket, PollFlags::IN)));
+        fds.extend(datagrams.iter().map(|(entry, flags)| PollFd::new(&entry.io.0.socket, *flags)));
         let timeout = wait.map(timespec);
         match poll(&mut fds, timeout.as_ref()) {
             Err(rustix::io::Errno::INTR) => return Ok(()),
@@ -231,9 +286,14 @@ impl Driver for Blocking {
                 self.on_event(engine, entry, seen);
             }
         }
-        for ((number, bound), seen) in listeners.iter().zip(seen) {
+        for ((number, bound), seen) in listeners.iter().zip(&mut seen) {
             if !seen.is_empty() {
                 self.accept_bound(engine, *number, bound, limits::TURN_ACCEPTS);
+            }
+        }
+        for ((entry, _), seen) in datagrams.iter().zip(seen) {
+            if !seen.is_empty() {
+                self.on_datagram_event(engine, entry, seen);
             }
         }
         Ok(())
@@ -332,6 +392,45 @@ impl Driver for Blocking {
 
     fn local_addr(&self, io: &BlockingIo) -> Addr {
         stream::local_addr(&io.socket)
+    }
+
+    fn bind_datagrams(
+        &self,
+        at: &Addr,
+        options: &SocketOptions,
+    ) -> io::Result<(BlockingDatagrams, Addr)> {
+        datagram::bind(at, options).map(BlockingDatagrams::new)
+    }
+
+    fn connect_datagrams(
+        &self,
+        to: &Addr,
+        options: &SocketOptions,
+    ) -> io::Result<(BlockingDatagrams, Addr)> {
+        datagram::connect(to, options).map(BlockingDatagrams::new)
+    }
+
+    fn start_datagrams(&self, number: u32, _: &BlockingDatagrams) -> io::Result<()> {
+        self.datagrams.borrow_mut().push(number);
+        Ok(())
+    }
+
+    fn send_datagram(
+        &self,
+        _: u32,
+        io: &BlockingDatagrams,
+        data: &[u8],
+        to: Option<&Addr>,
+    ) -> io::Result<bool> {
+        datagram::unless_full(datagram::send(&io.0.socket, data, to))
+    }
+
+    fn read_datagrams_now(&self, engine: &Rc<Engine<Self>>, entry: &DatagramEntry<Self>) {
+        let mut buffer = self.buffer.borrow_mut();
+        // `poll` is level-triggered: what a budget leaves over is said again.
+        datagram::read(engine, entry, &mut buffer, |buffer| {
+            datagram::recv(&entry.io.0.socket, buffer)
+        });
     }
 }
 

@@ -3,6 +3,7 @@
 //! for what each of them keeps.
 
 mod blocking;
+mod datagram;
 mod poll;
 mod resolver;
 mod settings;
@@ -16,10 +17,10 @@ mod uring;
 mod wakeup;
 mod weather;
 
-pub use blocking::{Blocking, BlockingAlarm, BlockingIo, BlockingListener};
-pub use poll::{Poll, PollIo, PollListener};
+pub use blocking::{Blocking, BlockingAlarm, BlockingDatagrams, BlockingIo, BlockingListener};
+pub use poll::{Poll, PollDatagrams, PollIo, PollListener};
 pub use signals::StopSignals;
-pub use simulated::{Simulated, SimulatedIo, SimulatedListener};
+pub use simulated::{Simulated, SimulatedDatagrams, SimulatedIo, SimulatedListener};
 pub use weather::Weather;
 // See above.
 #[cfg(all(feature = "uring", target_os = "linux"))]

@@ -17,12 +17,13 @@ use mio::event::Event;
 use mio::{Events, Interest, Registry, Token, Waker};
 use socket2::Socket;
 
+use super::datagram;
 use super::resolver::{Resolver, lookup_ips};
 use super::source::Source;
 use super::stream::{self, UnixFile};
 use crate::addr::Addr;
 use crate::clock::{Clock, MachineClock};
-use crate::engine::{Driver, Engine, Entry, Reply, Sent, Wake};
+use crate::engine::{DATAGRAM_SLOT, DatagramEntry, Driver, Engine, Entry, Reply, Sent, Wake};
 use crate::limits;
 use crate::options::SocketOptions;
 use crate::protocol::{ConnectionId, Out};
@@ -52,6 +53,7 @@ struct Turn {
 enum Ready {
     Read(ConnectionId),
     Accept(u32),
+    Datagrams(u32),
 }
 
 /// A connection's socket under this driver.
@@ -64,6 +66,12 @@ pub struct PollIo {
 
 /// A listening socket under this driver.
 pub struct PollListener(Rc<Bound>);
+
+/// A datagram socket under this driver.
+pub struct PollDatagrams {
+    source: Source,
+    _file: Option<UnixFile>,
+}
 
 struct Bound {
     source: Source,
@@ -120,7 +128,7 @@ impl Poll {
         let token = event.token().0;
         let (slot, generation) = (token as u32, (token >> 32) as u32);
         let Some(entry) = engine.entry_at(slot, generation) else {
-            return self.on_other_event(engine, slot, generation);
+            return self.on_other_event(engine, event, buffer);
         };
         // As a reference: each look through the `Rc` would compute the seat's alignment.
         let entry: &Entry<Self> = &entry;
@@ -169,10 +177,41 @@ impl Poll {
     }
 
     #[cold]
-    fn on_other_event(&self, engine: &Rc<Engine<Self>>, slot: u32, number: u32) {
-        // The waker's event is only there to end the wait.
-        if slot == LISTENER_SLOT && number != u32::MAX {
-            self.accept_from(engine, number, limits::TURN_ACCEPTS);
+    fn on_other_event(&self, engine: &Rc<Engine<Self>>, event: &Event, buffer: &mut [u8]) {
+        let token = event.token().0;
+        match (token as u32, (token >> 32) as u32) {
+            (LISTENER_SLOT, u32::MAX) => {} // the waker's is only there to end the wait
+            (LISTENER_SLOT, number) => self.accept_from(engine, number, limits::TURN_ACCEPTS),
+            (DATAGRAM_SLOT, number) => self.on_datagram_event(engine, event, number, buffer),
+            _ => {} // a connection that is gone
+        }
+    }
+
+    fn on_datagram_event(
+        &self,
+        engine: &Rc<Engine<Self>>,
+        event: &Event,
+        number: u32,
+        buffer: &mut [u8],
+    ) {
+        let Some(entry) = engine.datagrams(number) else { return };
+        if entry.waits_to_write() && (event.is_writable() || event.is_error()) {
+            engine.on_datagrams_writable(&entry);
+        }
+        self.read_datagrams(engine, &entry, buffer);
+    }
+
+    /// Receives until the kernel has no more, the protocol wants no more, or the budget is
+    /// spent.
+    fn read_datagrams(
+        &self,
+        engine: &Rc<Engine<Self>>,
+        entry: &DatagramEntry<Self>,
+        buffer: &mut [u8],
+    ) {
+        let recv = |buffer: &mut [u8]| entry.io.source.recv_datagram(buffer);
+        if datagram::read(engine, entry, buffer, recv) {
+            self.again(Ready::Datagrams(entry.number()));
         }
     }
 
@@ -246,6 +285,11 @@ impl Poll {
         for what in ready {
             match what {
                 Ready::Accept(number) => self.accept_from(engine, number, limits::TURN_ACCEPTS),
+                Ready::Datagrams(number) => {
+                    if let Some(entry) = engine.datagrams(number) {
+                        self.read_datagrams(engine, &entry, buffer);
+                    }
+                }
                 Ready::Read(id) => {
                     if let Some(entry) = engine.entry(id) {
                         if entry.head.connection.borrow().is_reading() {
@@ -269,10 +313,17 @@ impl PollIo {
     }
 }
 
+impl PollDatagrams {
+    fn new(opened: datagram::Opened) -> (PollDatagrams, Addr) {
+        let datagram::Opened { socket, addr, file } = opened;
+        (PollDatagrams { source: Source::datagrams(socket), _file: file }, addr)
+    }
+}
+
 impl Driver for Poll {
     type Io = PollIo;
     type Listener = PollListener;
-    type Datagrams = std::convert::Infallible;
+    type Datagrams = PollDatagrams;
 
     fn clock(&self) -> Box<dyn Clock> {
         Box::new(self.clock)
@@ -415,6 +466,40 @@ impl Driver for Poll {
 
     fn local_addr(&self, io: &PollIo) -> Addr {
         stream::local_addr(io.source.socket())
+    }
+
+    fn bind_datagrams(
+        &self,
+        at: &Addr,
+        options: &SocketOptions,
+    ) -> io::Result<(PollDatagrams, Addr)> {
+        datagram::bind(at, options).map(PollDatagrams::new)
+    }
+
+    fn connect_datagrams(
+        &self,
+        to: &Addr,
+        options: &SocketOptions,
+    ) -> io::Result<(PollDatagrams, Addr)> {
+        datagram::connect(to, options).map(PollDatagrams::new)
+    }
+
+    fn start_datagrams(&self, number: u32, io: &PollDatagrams) -> io::Result<()> {
+        io.source.register(&self.registry, token(DATAGRAM_SLOT, number), BOTH)
+    }
+
+    fn send_datagram(
+        &self,
+        _: u32,
+        io: &PollDatagrams,
+        data: &[u8],
+        to: Option<&Addr>,
+    ) -> io::Result<bool> {
+        datagram::unless_full(io.source.send_datagram(data, to))
+    }
+
+    fn read_datagrams_now(&self, engine: &Rc<Engine<Self>>, entry: &DatagramEntry<Self>) {
+        self.read_datagrams(engine, entry, &mut self.turn.borrow_mut().buffer);
     }
 }
 

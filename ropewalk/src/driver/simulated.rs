@@ -17,10 +17,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+mod datagrams;
+mod outside;
+
+pub use datagrams::SimulatedDatagrams;
+
 use super::weather::{Random, Weather};
 use crate::addr::Addr;
 use crate::clock::{Clock, Time, VirtualClock};
-use crate::engine::{Driver, Engine, Entry, Reply, Sent, Wake};
+use crate::engine::{DatagramEntry, Driver, Engine, Entry, Reply, Sent, Wake};
 use crate::limits;
 use crate::options::SocketOptions;
 use crate::protocol::{ConnectionId, Out};
@@ -46,6 +51,7 @@ struct State {
     listeners: BTreeMap<u64, u32>,
     /// Bytes under way, by the event that brings them.
     parcels: BTreeMap<u64, Vec<u8>>,
+    grams: datagrams::Grams,
 }
 
 /// One end of a link; its peer is the other number of the pair.
@@ -83,6 +89,7 @@ enum What {
     Reset(usize),
     Readable(usize),
     Writable(usize),
+    Datagram(datagrams::Event),
 }
 
 /// A connection's end of a link.
@@ -110,6 +117,7 @@ impl Simulated {
                 ends: Vec::new(),
                 listeners: BTreeMap::new(),
                 parcels: BTreeMap::new(),
+                grams: datagrams::Grams::default(),
             }),
             woken: Arc::new(Bell(AtomicBool::new(false))),
             events: Cell::new(0),
@@ -129,59 +137,6 @@ impl Simulated {
     /// Whether nothing is under way.
     pub fn is_quiet(&self) -> bool {
         self.0.state.borrow().queue.is_empty()
-    }
-
-    // The outside: an end that no connection owns, for a test's own hands.
-
-    /// Opens a link to a listener, from outside.
-    ///
-    /// # Errors
-    /// Refused: nobody listens there.
-    pub(crate) fn dial(&self, number: u64) -> io::Result<usize> {
-        let mut state = self.0.state.borrow_mut();
-        let Some(listener) = state.listeners.get(&number).copied() else {
-            return Err(io::ErrorKind::ConnectionRefused.into());
-        };
-        let end = state.link();
-        state.ends[end].owner = Owner::Outside;
-        state.ends[end ^ 1].owner = Owner::Listener;
-        state.schedule(self.0.clock.now(), What::Accept(listener, end ^ 1));
-        Ok(end)
-    }
-
-    /// Sends from outside, without bound.
-    pub(crate) fn send_outside(&self, end: usize, data: &[u8]) {
-        let now = self.0.clock.now();
-        self.0.state.borrow_mut().ship(end ^ 1, data.to_vec(), now);
-    }
-
-    /// Takes what has arrived outside, at most `most` bytes.
-    pub(crate) fn take_outside(&self, end: usize, most: usize) -> Vec<u8> {
-        let now = self.0.clock.now();
-        let mut state = self.0.state.borrow_mut();
-        let count = most.min(state.ends[end].inbox.len());
-        let taken = state.ends[end].inbox.drain(..count).collect();
-        state.make_room(end, now);
-        taken
-    }
-
-    /// Whether the other side ended in order, or by a reset.
-    pub(crate) fn ended_outside(&self, end: usize) -> (bool, bool) {
-        let state = self.0.state.borrow();
-        (state.ends[end].fin, state.ends[end].reset)
-    }
-
-    pub(crate) fn shutdown_outside(&self, end: usize) {
-        let now = self.0.clock.now();
-        self.0.state.borrow_mut().fin(end, now);
-    }
-
-    pub(crate) fn close_outside(&self, end: usize, reset: bool) {
-        let now = self.0.clock.now();
-        let mut state = self.0.state.borrow_mut();
-        if state.ends[end].owner == Owner::Outside {
-            state.close(end, reset, now);
-        }
     }
 }
 
@@ -295,6 +250,7 @@ impl World {
             }
             What::Reset(end) => self.reset(engine, end),
             What::Readable(end) => self.read(engine, end),
+            What::Datagram(event) => self.datagram_event(engine, event),
             What::Writable(end) => {
                 if let Some(entry) = self.connection_at(engine, end) {
                     engine.on_writable(&entry);
@@ -375,7 +331,7 @@ impl World {
 impl Driver for Simulated {
     type Io = SimulatedIo;
     type Listener = SimulatedListener;
-    type Datagrams = std::convert::Infallible;
+    type Datagrams = SimulatedDatagrams;
 
     fn clock(&self) -> Box<dyn Clock> {
         Box::new(self.0.clock.clone())
@@ -541,6 +497,41 @@ impl Driver for Simulated {
 
     fn local_addr(&self, io: &SimulatedIo) -> Addr {
         Addr::Memory(io.end as u64)
+    }
+
+    fn bind_datagrams(
+        &self,
+        at: &Addr,
+        _: &SocketOptions,
+    ) -> io::Result<(SimulatedDatagrams, Addr)> {
+        self.bind_memory(at)
+    }
+
+    fn connect_datagrams(
+        &self,
+        to: &Addr,
+        _: &SocketOptions,
+    ) -> io::Result<(SimulatedDatagrams, Addr)> {
+        self.connect_memory(to)
+    }
+
+    fn start_datagrams(&self, number: u32, io: &SimulatedDatagrams) -> io::Result<()> {
+        io.start(number);
+        Ok(())
+    }
+
+    fn send_datagram(
+        &self,
+        _: u32,
+        io: &SimulatedDatagrams,
+        data: &[u8],
+        to: Option<&Addr>,
+    ) -> io::Result<bool> {
+        io.send(data, to)
+    }
+
+    fn read_datagrams_now(&self, engine: &Rc<Engine<Self>>, entry: &DatagramEntry<Self>) {
+        self.0.read_all_datagrams(engine, entry);
     }
 }
 

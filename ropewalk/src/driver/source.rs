@@ -7,7 +7,9 @@ use std::io;
 use mio::{Interest, Registry, Token};
 use socket2::Socket;
 
+use super::datagram::{self, Received};
 use super::stream;
+use crate::addr::Addr;
 
 // The descriptor is all that mio needs.
 #[cfg(unix)]
@@ -26,6 +28,10 @@ mod imp {
         }
 
         pub(crate) fn listener(socket: Socket) -> Source {
+            Source(socket)
+        }
+
+        pub(crate) fn datagrams(socket: Socket) -> Source {
             Source(socket)
         }
 
@@ -53,8 +59,16 @@ mod imp {
             stream::send(&self.0, data)
         }
 
-        pub(crate) fn accept(&self) -> io::Result<(Socket, crate::addr::Addr)> {
+        pub(crate) fn accept(&self) -> io::Result<(Socket, Addr)> {
             stream::accept(&self.0)
+        }
+
+        pub(crate) fn recv_datagram(&self, buffer: &mut [u8]) -> io::Result<Received> {
+            datagram::recv(&self.0, buffer)
+        }
+
+        pub(crate) fn send_datagram(&self, data: &[u8], to: Option<&Addr>) -> io::Result<()> {
+            datagram::send(&self.0, data, to)
         }
     }
 }
@@ -65,7 +79,7 @@ mod imp {
     //! Registered as mio's types. Never: does I/O around them.
     use super::*;
     use mio::event::Source as _;
-    use mio::net::{TcpListener, TcpStream};
+    use mio::net::{TcpListener, TcpStream, UdpSocket};
     use socket2::SockRef;
     use std::cell::RefCell;
 
@@ -73,6 +87,7 @@ mod imp {
     pub(crate) enum Source {
         Stream(RefCell<TcpStream>, Socket),
         Listener(RefCell<TcpListener>, Socket),
+        Datagrams(RefCell<UdpSocket>, Socket),
     }
 
     impl Source {
@@ -86,10 +101,17 @@ mod imp {
             Source::Listener(RefCell::new(TcpListener::from_std(socket.into())), view)
         }
 
+        pub(crate) fn datagrams(socket: Socket) -> Source {
+            let view = view_of(&socket);
+            Source::Datagrams(RefCell::new(UdpSocket::from_std(socket.into())), view)
+        }
+
         /// For options and addresses only: what waits must go through mio's type.
         pub(crate) fn socket(&self) -> &Socket {
             match self {
-                Source::Stream(_, view) | Source::Listener(_, view) => view,
+                Source::Stream(_, view)
+                | Source::Listener(_, view)
+                | Source::Datagrams(_, view) => view,
             }
         }
 
@@ -106,6 +128,9 @@ mod imp {
                 Source::Listener(source, _) => {
                     source.borrow_mut().register(registry, token, interest)
                 }
+                Source::Datagrams(source, _) => {
+                    source.borrow_mut().register(registry, token, interest)
+                }
             }
         }
 
@@ -115,7 +140,7 @@ mod imp {
                     let source = source.borrow();
                     source.try_io(|| stream::recv(&SockRef::from(&*source), buffer))
                 }
-                Source::Listener(..) => Err(io::ErrorKind::InvalidInput.into()),
+                _ => Err(io::ErrorKind::InvalidInput.into()),
             }
         }
 
@@ -125,19 +150,33 @@ mod imp {
                     let source = source.borrow();
                     source.try_io(|| stream::send(&SockRef::from(&*source), data))
                 }
-                Source::Listener(..) => Err(io::ErrorKind::InvalidInput.into()),
+                _ => Err(io::ErrorKind::InvalidInput.into()),
             }
         }
 
-        pub(crate) fn accept(&self) -> io::Result<(Socket, crate::addr::Addr)> {
+        pub(crate) fn accept(&self) -> io::Result<(Socket, Addr)> {
             match self {
                 Source::Listener(source, _) => {
                     let (stream, peer) = source.borrow().accept()?;
                     let socket = SockRef::from(&stream).try_clone()?;
                     Ok((socket, peer.into()))
                 }
-                Source::Stream(..) => Err(io::ErrorKind::InvalidInput.into()),
+                _ => Err(io::ErrorKind::InvalidInput.into()),
             }
+        }
+
+        pub(crate) fn recv_datagram(&self, buffer: &mut [u8]) -> io::Result<Received> {
+            let Source::Datagrams(source, view) = self else {
+                return Err(io::ErrorKind::InvalidInput.into());
+            };
+            source.borrow().try_io(|| datagram::recv(view, buffer))
+        }
+
+        pub(crate) fn send_datagram(&self, data: &[u8], to: Option<&Addr>) -> io::Result<()> {
+            let Source::Datagrams(source, view) = self else {
+                return Err(io::ErrorKind::InvalidInput.into());
+            };
+            source.borrow().try_io(|| datagram::send(view, data, to))
         }
     }
 

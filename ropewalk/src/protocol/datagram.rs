@@ -53,7 +53,7 @@ use crate::clock::Time;
 /// let network = Network::calm();
 /// network.listen_datagrams(1, || Echo).unwrap();
 /// let peer = network.datagram_peer(2).unwrap();
-/// peer.send_to(b"hello", 1);
+/// peer.send_to(b"hello", 1).unwrap();
 /// assert_eq!(peer.receive().unwrap(), (b"hello".to_vec(), Addr::Memory(1)));
 /// ```
 pub trait DatagramProtocol {

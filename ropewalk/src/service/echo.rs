@@ -1,9 +1,12 @@
 //! Sends back what it gets (RFC 862).
-//! Owns: nothing but the pause. Never: reads faster than the peer takes its answers.
+//! Owns: nothing but the pause. Never: reads faster than a connection's peer takes its
+//! answers; an answer to a datagram for which there is no room is dropped.
 
-use crate::protocol::{Flow, Protocol, Transport};
+use crate::addr::Addr;
+use crate::protocol::{DatagramProtocol, DatagramTransport, Flow, Protocol, Transport};
 
-/// The echo service. A peer that does not read what it gets back is not read from either.
+/// The echo service, of connections and of datagrams. A peer that does not read what it
+/// gets back is not read from either.
 ///
 /// ```
 /// use ropewalk::{Protocol, service::Echo, testing::Recorder};
@@ -23,5 +26,17 @@ impl Protocol for Echo {
 
     fn resume_writing(&mut self, transport: &mut dyn Transport) {
         transport.resume_reading();
+    }
+}
+
+impl DatagramProtocol for Echo {
+    fn datagram_received(
+        &mut self,
+        transport: &mut dyn DatagramTransport,
+        data: &[u8],
+        from: &Addr,
+        _truncated: bool,
+    ) {
+        transport.send_to(data, from);
     }
 }

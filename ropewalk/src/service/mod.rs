@@ -2,8 +2,10 @@
 //! Owns: the services of the program, each in a file. Never: listens, prints, or decides
 //! where they run.
 
+mod discard;
 mod echo;
 mod timestamp;
 
+pub use discard::Discard;
 pub use echo::Echo;
 pub use timestamp::{Timestamp, ctime};

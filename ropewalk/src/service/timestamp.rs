@@ -7,12 +7,13 @@ use std::time::SystemTime;
 use jiff::{Timestamp as Instant, tz::TimeZone};
 
 use crate::addr::Addr;
-use crate::protocol::{Flow, Protocol, Transport};
+use crate::protocol::{DatagramProtocol, DatagramTransport, Flow, Protocol, Transport};
 
 /// The timestamp service: `[Tue Nov 24 12:00:00 2026] hello` for `hello`.
 ///
 /// Each `data_received` is answered once, as in the notes; what arrives together is
-/// answered together. The bytes come back as they are, not as Python would show them.
+/// answered together, each datagram by itself. The bytes come back as they are, not as
+/// Python would show them.
 ///
 /// ```
 /// use ropewalk::{Protocol, service::Timestamp, testing::Recorder};
@@ -28,7 +29,7 @@ pub struct Timestamp<F> {
 }
 
 impl<F: FnMut(&Addr)> Timestamp<F> {
-    /// A protocol that tells `connected` who connected.
+    /// A protocol that tells `connected` who connected, or sent a datagram.
     pub fn new(connected: F) -> Timestamp<F> {
         Timestamp { connected }
     }
@@ -41,7 +42,7 @@ impl<F: FnMut(&Addr)> Protocol for Timestamp<F> {
 
     fn data_received(&mut self, transport: &mut dyn Transport, data: &[u8]) {
         // Both leave in one system call, when this returns.
-        transport.write(format!("[{}] ", ctime(transport.wall_time())).as_bytes());
+        transport.write(stamp(transport.wall_time()).as_bytes());
         if transport.write(data) == Flow::Full {
             transport.pause_reading();
         }
@@ -50,6 +51,24 @@ impl<F: FnMut(&Addr)> Protocol for Timestamp<F> {
     fn resume_writing(&mut self, transport: &mut dyn Transport) {
         transport.resume_reading();
     }
+}
+
+impl<F: FnMut(&Addr)> DatagramProtocol for Timestamp<F> {
+    fn datagram_received(
+        &mut self,
+        transport: &mut dyn DatagramTransport,
+        data: &[u8],
+        from: &Addr,
+        _truncated: bool,
+    ) {
+        (self.connected)(from);
+        let stamp = stamp(transport.wall_time());
+        transport.send_to(&[stamp.as_bytes(), data].concat(), from);
+    }
+}
+
+fn stamp(now: SystemTime) -> String {
+    format!("[{}] ", ctime(now))
 }
 
 /// The time as C's `ctime` writes it, in local time, without its newline:

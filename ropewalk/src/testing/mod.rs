@@ -50,7 +50,7 @@ mod recorder;
 
 pub use every_split::{THREE_WAY_BYTES, every_split};
 pub use layer_bench::LayerBench;
-pub use network::{Network, Peer, TURNS_MAX};
+pub use network::{DatagramPeer, Network, Peer, TURNS_MAX};
 pub use recorded_net::RecordedNet;
 pub use recorder::Recorder;
 

@@ -6,14 +6,17 @@ use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::addr::{Addr, Site, Target};
+use crate::addr::{Addr, DatagramSite, Site, Target};
 use crate::clock::VirtualClock;
-use crate::driver::{Simulated, Weather};
-use crate::engine::{Engine, Remote};
+use crate::driver::{Simulated, SimulatedDatagrams, Weather};
+use crate::engine::{Driver, Engine, Remote};
 use crate::error::Result;
 use crate::limits::Limits;
 use crate::options::SocketOptions;
-use crate::protocol::{ClientFactory, Connector, Factory, Listener, Net};
+use crate::protocol::{
+    ClientFactory, Connector, DatagramConnector, DatagramPort, DatagramProtocol, Factory, Listener,
+    Net,
+};
 
 /// A network in memory. The engine is the real one; only the wire is made of chance.
 ///
@@ -82,6 +85,44 @@ impl Network {
         Ok(Peer { network: self, end: self.driver.dial(number)? })
     }
 
+    /// Receives datagrams on a number. Numbers of datagrams are apart from those of
+    /// connections, as UDP's ports are from TCP's.
+    ///
+    /// # Errors
+    /// The number is taken.
+    pub fn listen_datagrams<P: DatagramProtocol + 'static>(
+        &self,
+        number: u64,
+        mut factory: impl FnMut() -> P,
+    ) -> Result<DatagramPort> {
+        let mut boxed = || Box::new(factory()) as Box<dyn DatagramProtocol>;
+        let at = DatagramSite::Memory(number);
+        self.engine.listen_datagrams_with(&at, &SocketOptions::default(), &mut boxed)
+    }
+
+    /// Opens a datagram socket to a number.
+    pub fn connect_datagrams<P: DatagramProtocol + 'static>(
+        &self,
+        number: u64,
+        protocol: P,
+    ) -> DatagramConnector {
+        self.engine.connect_datagrams_with(
+            Target::Addr(Addr::Memory(number)),
+            &SocketOptions::default(),
+            Box::new(protocol),
+        )
+    }
+
+    /// A datagram socket on this number, for the test's own hands.
+    ///
+    /// # Errors
+    /// The number is taken.
+    pub fn datagram_peer(&self, number: u64) -> io::Result<DatagramPeer<'_>> {
+        let at = Addr::Memory(number);
+        let (socket, _) = self.driver.bind_datagrams(&at, &SocketOptions::default())?;
+        Ok(DatagramPeer { network: self, socket })
+    }
+
     /// The clock.
     pub fn clock(&self) -> &VirtualClock {
         self.driver.clock()
@@ -100,6 +141,11 @@ impl Network {
     /// Connections that live.
     pub fn connections(&self) -> usize {
         self.engine.connections()
+    }
+
+    /// Datagram sockets of protocols that live.
+    pub fn datagram_sockets(&self) -> usize {
+        self.engine.datagram_sockets()
     }
 
     /// Events that were handled.
@@ -213,5 +259,43 @@ impl Peer<'_> {
 impl Drop for Peer<'_> {
     fn drop(&mut self) {
         self.close();
+    }
+}
+
+/// A datagram socket for the test's own hands. Dropped, it closes.
+#[derive(Debug)]
+pub struct DatagramPeer<'a> {
+    network: &'a Network,
+    socket: SimulatedDatagrams,
+}
+
+impl DatagramPeer<'_> {
+    /// Sends one datagram to a number; it is on its way.
+    ///
+    /// # Errors
+    /// It is too long; `WouldBlock` says that the receiver's window is full.
+    pub fn send_to(&self, data: &[u8], number: u64) -> io::Result<()> {
+        match self.socket.send(data, Some(&Addr::Memory(number)))? {
+            true => Ok(()),
+            false => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    }
+
+    /// The next datagram that has arrived, without going on.
+    pub fn take(&self) -> Option<(Vec<u8>, Addr)> {
+        self.socket.take()
+    }
+
+    /// Goes on until a datagram has come.
+    ///
+    /// # Errors
+    /// `TimedOut` if nothing happens any more.
+    pub fn receive(&self) -> io::Result<(Vec<u8>, Addr)> {
+        let mut got = None;
+        self.network.run_until(|| {
+            got = self.socket.take();
+            got.is_some()
+        });
+        got.ok_or_else(|| io::ErrorKind::TimedOut.into())
     }
 }

@@ -147,7 +147,7 @@ impl<D: Driver> Opening<D> {
             return self.fail(Reason::new(Kind::Stopped));
         }
         match &self.target {
-            Target::Addr(addr) => self.open(engine, &[addr.clone()]),
+            Target::Addr(addr) => self.open(engine, std::slice::from_ref(addr)),
             Target::Name(host, port) => self.resolve(engine, host, *port),
         }
     }
