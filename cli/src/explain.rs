@@ -95,8 +95,19 @@ pub(crate) struct Unreached<'a> {
     pub(crate) why: &'a Reason,
     /// How long an attempt may take.
     pub(crate) timeout: Duration,
-    /// For how long it was tried again and again.
-    pub(crate) retried: Option<Duration>,
+    /// What waiting for its server could do.
+    pub(crate) waiting: Waiting,
+}
+
+/// What waiting for a server could do.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Waiting {
+    /// It was not tried.
+    Possible,
+    /// It was tried for so long.
+    InVain(Duration),
+    /// Nobody would notice that it came up.
+    Pointless,
 }
 
 /// See [`Unreached`].
@@ -130,11 +141,12 @@ pub(crate) fn connecting(of: &Unreached<'_>) -> Failure {
         _ if permission && path(of.target).is_some() => {
             failure.help("the socket's owner may permit it: writing to its file is what it takes")
         }
-        _ => match of.retried {
-            Some(retried) => {
-                failure.help(format!("it did not come up in {}", figures::time(retried)))
+        _ => match of.waiting {
+            Waiting::Possible => failure.help("wait for it with --retry 10s"),
+            Waiting::InVain(time) => {
+                failure.help(format!("it did not come up in {}", figures::time(time)))
             }
-            None => failure.help("wait for it with --retry 10s"),
+            Waiting::Pointless => failure.help("is its server running?"),
         },
     }
 }
@@ -190,6 +202,12 @@ pub(crate) fn ended(
             Failure::new(failure::RESET, sentence)
                 .note(escape::line(&why.to_string()))
                 .help("what came before is printed; the peer knows why it ended")
+        }
+        Kind::Refused => {
+            // Of datagrams alone: a connection is refused before it is one.
+            let code = if received == 0 { failure::CONNECT } else { failure::RESET };
+            let sentence = format!("nobody receives at {with} (ECONNREFUSED), {after}");
+            Failure::new(code, sentence).help("is its server running?")
         }
         Kind::Deadline(Deadline::Idle) => {
             let sentence = format!("no byte to or from {with}{timeout}, {after}");

@@ -9,6 +9,10 @@ pub(crate) const PIECE_BYTES: usize = 64 * 1024;
 /// The largest piece of input that is sent as one datagram: what IPv4 can carry. What
 /// stands in a pipe beyond it is the next datagram.
 pub(crate) const DATAGRAM_BYTES: usize = 65_507;
+/// Datagrams that may wait for the kernel before input waits for them.
+pub(crate) const QUEUE_DATAGRAMS: usize = 64;
+/// So long it is, until it is looked whether they still do.
+pub(crate) const QUEUE_LOOK: Duration = Duration::from_millis(5);
 /// Bytes that wait for standard output. At it: the peer is no longer read from, until half
 /// of them are written. A datagram that comes then is dropped and counted.
 pub(crate) const OUTPUT_BYTES: usize = 256 * 1024;

@@ -2,6 +2,7 @@
 //! Owns: the attempt, and what each end means for the exit code. Never: moves a byte of the
 //! conversation; that is `talk`'s.
 
+mod datagrams;
 mod input;
 mod retry;
 mod screen;
@@ -15,13 +16,13 @@ use std::time::Duration;
 
 use ropewalk::Reactor;
 use ropewalk::addr::Target;
-use ropewalk::endpoint::Endpoint;
+use ropewalk::endpoint::{Endpoint, Place};
 use ropewalk::limits::{self as library, Limits};
 use ropewalk::options::SocketOptions;
 use ropewalk::protocol::{Deadline, Kind, Reason, client};
 
 use crate::args::{self, Connect, OnEof};
-use crate::explain::{self, Unreached};
+use crate::explain::{self, Unreached, Waiting};
 use crate::failure::{self, Failure};
 use crate::limits::{FOREVER, OUTPUT_BYTES};
 use crate::log::{Level, Log};
@@ -38,7 +39,10 @@ pub(crate) fn run(connect: &Connect, log: &Log) -> Result<u8, Failure> {
     let reactor = Reactor::builder().limits(patient(connect.timeout)).build();
     let reactor = reactor.map_err(|error| explain::plain(&error))?;
     let course = Rc::new(Course::default());
-    plan.open_stream(&reactor, &course, &output, log);
+    match plan.is_datagrams() {
+        true => plan.open_datagrams(&reactor, &course, &output),
+        false => plan.open_stream(&reactor, &course, &output, log),
+    }
     reactor.run().map_err(|error| explain::plain(&error))?;
     let written = output.flush(None);
     match course.end.take() {
@@ -65,6 +69,7 @@ struct Manner {
     /// The peer's control characters are shown, not obeyed.
     escaped: bool,
     timeout: Option<Duration>,
+    linger: Duration,
 }
 
 /// How it went, as far as the reason of the end does not say.
@@ -74,6 +79,10 @@ struct Course {
     /// The peer ended its direction: whatever comes then, it was over in order.
     peer_ended: Cell<bool>,
     input_failed: RefCell<Option<io::Error>>,
+    /// Datagrams for which standard output had no room.
+    lost_in: Cell<u64>,
+    /// Datagrams that were never given to the kernel.
+    lost_out: Cell<u64>,
     /// Why it is over, and whether there was a connection.
     end: RefCell<Option<(Reason, bool)>>,
 }
@@ -81,7 +90,14 @@ struct Course {
 impl<'a> Plan<'a> {
     fn new(connect: &'a Connect) -> Result<Plan<'a>, Failure> {
         let endpoint = args::endpoint(&connect.endpoint)?;
-        let target = endpoint.target()?;
+        let target = match is_datagrams(&endpoint) {
+            true => endpoint.datagram_target()?,
+            false => endpoint.target()?,
+        };
+        if let (true, Some(_)) = (is_datagrams(&endpoint), connect.retry) {
+            let sentence = format!("{endpoint} cannot be waited for: datagrams have no connection");
+            return Err(Failure::new(failure::USAGE, sentence).help("leave out --retry"));
+        }
         let mut options = endpoint.options().clone();
         options.timeout = options.timeout.or(connect.timeout); // what the endpoint says is nearer
         let manner = Manner {
@@ -89,6 +105,7 @@ impl<'a> Plan<'a> {
             prompt: connect.prompt,
             escaped: stdio::output_is_terminal() && !connect.raw,
             timeout: connect.timeout,
+            linger: connect.linger,
         };
         Ok(Plan { connect, endpoint, target, options, manner })
     }
@@ -115,13 +132,26 @@ impl<'a> Plan<'a> {
         reactor.connect_with(self.target.clone(), &self.options, factory);
     }
 
+    fn open_datagrams(&self, reactor: &Reactor, course: &Rc<Course>, output: &Writer) {
+        let protocol = datagrams::Datagrams::new(self.manner, course.clone(), output.clone());
+        reactor.connect_datagrams_with(self.target.clone(), &self.options, protocol);
+    }
+
+    fn is_datagrams(&self) -> bool {
+        is_datagrams(&self.endpoint)
+    }
+
     fn unreached(&self, why: &Reason) -> Failure {
         explain::connecting(&Unreached {
             endpoint: &self.endpoint,
             target: &self.target,
             why,
             timeout: self.options.timeout.unwrap_or(library::CONNECT),
-            retried: self.connect.retry,
+            waiting: match self.connect.retry {
+                _ if self.is_datagrams() => Waiting::Pointless,
+                Some(time) => Waiting::InVain(time),
+                None => Waiting::Possible,
+            },
         })
     }
 
@@ -146,6 +176,14 @@ impl<'a> Plan<'a> {
         if why.unsent() > 0 && log.level() >= Level::More {
             log.say(&format!("{} B were not taken by {}", why.unsent(), self.endpoint));
         }
+        for (count, fate) in [
+            (course.lost_in.get(), "came and were dropped, as standard output had no room"),
+            (course.lost_out.get(), "could not be sent"),
+        ] {
+            if count > 0 {
+                log.say(&format!("{count} datagrams {fate}"));
+            }
+        }
         // A close that lingered in vain had sent everything.
         let in_order = matches!(
             why.kind(),
@@ -156,6 +194,10 @@ impl<'a> Plan<'a> {
         }
         Err(explain::ended(&self.endpoint, why, course.received.get(), self.connect.timeout))
     }
+}
+
+fn is_datagrams(endpoint: &Endpoint) -> bool {
+    matches!(endpoint.place(), Place::Udp(_) | Place::Unixgram(_))
 }
 
 /// Without a deadline of the user's own, a slow peer is waited for.
