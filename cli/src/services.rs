@@ -9,11 +9,13 @@ use crate::nearest;
 pub(crate) enum Service {
     Timestamp,
     Echo,
+    Discard,
 }
 
 const ALL: &[(Service, &str, &str)] = &[
     (Service::Timestamp, "timestamp", "answers with the time before it"),
     (Service::Echo, "echo", "sends back what it gets"),
+    (Service::Discard, "discard", "throws away what it gets"),
 ];
 
 impl Service {

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use ropewalk::limits::Limits;
 use ropewalk::server::ThreadServer;
-use ropewalk::service::{Echo, Timestamp};
-use ropewalk::{Addr, Protocol, Reactor, Remote, Report};
+use ropewalk::service::{Discard, Echo, Timestamp};
+use ropewalk::{Addr, DatagramProtocol, Protocol, Reactor, Remote, Report};
 
 use crate::args::{Model, Serve};
 use crate::explain;
@@ -36,6 +36,7 @@ pub(crate) fn run(serve: &Serve, log: &Log) -> Result<u8, Failure> {
     let server = Server { serve, service, spots, log, watch };
     match service {
         Service::Echo => server.run(|| Echo),
+        Service::Discard => server.run(|| Discard),
         Service::Timestamp => {
             let log = log.clone();
             server.run(move || {
@@ -62,7 +63,7 @@ struct Server<'a> {
 impl Server<'_> {
     fn run<P, F>(&self, make: F) -> Result<u8, Failure>
     where
-        P: Protocol + 'static,
+        P: Protocol + DatagramProtocol + 'static,
         F: Fn() -> P + Clone + Send + 'static,
     {
         match self.serve.model {
@@ -73,7 +74,7 @@ impl Server<'_> {
 
     fn run_reactor<P, F>(&self, make: F) -> Result<u8, Failure>
     where
-        P: Protocol + 'static,
+        P: Protocol + DatagramProtocol + 'static,
         F: Fn() -> P + Clone + 'static,
     {
         let builder = Reactor::builder().limits(self.limits()).observer(self.watch.clone());
@@ -85,11 +86,10 @@ impl Server<'_> {
                     let factory = At::new(label, &spot.endpoint, make.clone());
                     Ok(reactor.listen_with(site, options, factory)?.addrs().to_vec())
                 }
-                Wanted::Datagrams(_) => Err(ropewalk::Error::new(
-                    ropewalk::error::Operation::Listen,
-                    ropewalk::error::ErrorKind::Unsupported,
-                    "datagrams are not served yet",
-                )),
+                Wanted::Datagrams(site) => {
+                    let make = make.clone();
+                    Ok(reactor.listen_datagrams_with(site, options, make)?.addrs().to_vec())
+                }
             }
         })?;
         let signals = self.hear(reactor.remote());

@@ -152,7 +152,7 @@ fn a_machine_that_never_answers_meets_the_deadline() {
 
 #[test]
 fn a_peer_that_reads_slowly_holds_input_back_and_loses_nothing() {
-    const MUCH: usize = 64 << 20;
+    const MUCH: usize = 32 << 20;
     let (go_on, may_read) = std::sync::mpsc::channel::<()>();
     let peer = Peer::new(move |mut stream| {
         may_read.recv().unwrap();
@@ -179,7 +179,7 @@ fn a_peer_that_reads_slowly_holds_input_back_and_loses_nothing() {
 
 #[test]
 fn a_reader_of_its_output_that_is_slow_holds_the_peer_back_and_loses_nothing() {
-    const MUCH: usize = 64 << 20;
+    const MUCH: usize = 32 << 20;
     let (tell, told) = std::sync::mpsc::channel();
     let peer = Peer::new(move |mut stream| {
         rustix::io::ioctl_fionbio(&stream, true).unwrap();

@@ -8,6 +8,7 @@
 #![cfg(unix)] // signals end it, and a terminal is Unix's
 
 mod connect;
+mod datagrams;
 mod errors;
 mod log;
 mod notes;
