@@ -45,6 +45,13 @@ impl Screen {
         self.output.put(b"> ");
     }
 
+    /// The prompt stays unanswered: a terminal's next line begins at its beginning.
+    pub(super) fn leave_prompt(&self) {
+        if self.shown.is_some() {
+            self.output.put(b"\n");
+        }
+    }
+
     /// The notes' line before a message goes.
     pub(super) fn sending(&self, line: &[u8]) {
         let text = String::from_utf8_lossy(line);

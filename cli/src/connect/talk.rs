@@ -107,6 +107,9 @@ impl Talk {
     /// The peer says no more.
     pub(super) fn finish(&mut self) {
         self.screen.finish();
+        if self.is_prompting {
+            self.screen.leave_prompt();
+        }
     }
 
     /// Asks for the next piece of input.

@@ -1,6 +1,6 @@
 //! Errors: what, why, what now; and the exit codes.
 
-use std::net::{TcpListener, UdpSocket};
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::process::{Command, Stdio};
@@ -130,26 +130,25 @@ fn a_unix_socket_that_cannot_be_is_said_with_its_own_cure() {
 
 #[test]
 fn an_unknown_host_is_three_to_listen_on_and_four_to_connect_to() {
-    let name = "x".repeat(64); // longer than a name's part may be: no server is asked
-    let endpoint = format!("tcp:{name}.invalid:80");
-    for (arguments, code) in
-        [(vec!["serve", "echo", &endpoint], 3), (vec!["connect", &endpoint], 4)]
-    {
-        let ended = run(arguments);
-        if ended.code == Some(2) {
-            assert!(ended.said.contains("63"), "the parser knows already: {}", ended.said);
-            continue;
-        }
-        assert_eq!(ended.code, Some(code), "{}", ended.said);
-        assert!(ended.said.contains(": unknown host ("), "{}", ended.said);
-        assert!(ended.said.contains("  help: "), "{}", ended.said);
+    let cases: &[(&[&str], i32)] = &[
+        (&["serve", "echo", "tcp:nohost.invalid:80"], 3),
+        (&["serve", "echo", "udp:nohost.invalid:80"], 3),
+        (&["connect", "tcp:nohost.invalid:80"], 4),
+        (&["connect", "udp:nohost.invalid:80"], 4),
+    ];
+    for (arguments, code) in cases {
+        let mut command = program(arguments.iter().copied());
+        // A machine without a name server is to say so before our own deadline.
+        let ended = Running::start(command.env("RES_OPTIONS", "timeout:1 attempts:1")).finish();
+        assert_eq!(ended.code, Some(*code), "{}", ended.said);
+        assert!(ended.said.contains(":nohost.invalid:80: unknown host ("), "{}", ended.said);
+        assert!(ended.said.contains("\n  help: "), "{}", ended.said);
     }
 }
 
 #[test]
 fn a_refusal_says_who_refused_and_what_is_open() {
-    let open = TcpListener::bind("127.0.0.1:0").unwrap();
-    let open = open.local_addr().unwrap().port();
+    let _open = TcpListener::bind("127.0.0.1:0").unwrap();
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let ended = run(["connect", &format!("tcp:{closed}")]);
     assert_eq!(ended.code, Some(4));
@@ -157,10 +156,11 @@ fn a_refusal_says_who_refused_and_what_is_open() {
     let sentence =
         format!("error: cannot connect to tcp:{closed}: refused by 127.0.0.1 (ECONNREFUSED)");
     assert_eq!(lines[0], sentence);
-    let nothing = format!("  nothing listens on port {}", closed.port());
-    assert!(lines[1].starts_with(&nothing), "{}", ended.said);
-    assert_eq!(lines[2], "  help: wait for it with --retry 10s");
-    let _ = open;
+    // At least ours is open; it may not be among the few that are named.
+    let open = format!("  nothing listens on port {}; ports open here: ", closed.port());
+    let ports = lines[1].strip_prefix(&open).unwrap_or_else(|| panic!("{}", ended.said));
+    assert!(ports.starts_with(|c: char| c.is_ascii_digit()), "{ports}");
+    assert_eq!(lines.last(), Some(&"  help: wait for it with --retry 10s"));
 }
 
 #[test]
@@ -188,5 +188,4 @@ fn a_unix_socket_without_a_server_or_a_right_is_said_to_be_so() {
 fn an_error_that_nobody_reads_still_has_its_code() {
     let status = program(["connect", "tcp:x"]).stderr(Stdio::null()).status().unwrap();
     assert_eq!(status.code(), Some(2));
-    let _ = UdpSocket::bind("127.0.0.1:0").unwrap();
 }

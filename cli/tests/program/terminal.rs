@@ -141,6 +141,22 @@ fn under_prompt_a_line_goes_without_its_newline() {
 }
 
 #[test]
+fn a_peer_that_ends_under_prompt_leaves_the_cursor_at_the_beginning_of_a_line() {
+    let peer = Peer::new(|mut stream| {
+        let mut line = [0; 1];
+        stream.read_exact(&mut line).unwrap();
+        stream.write_all(b"bye").unwrap();
+    });
+    let mut terminal = Terminal::new();
+    let mut run = terminal.run(&peer, &["--prompt"]);
+    terminal.shows("> ");
+    terminal.types("x\n");
+    assert_eq!(run.end().code, Some(0), "though its input is open");
+    terminal.shows("bye\r\n> \r\n");
+    peer.join();
+}
+
+#[test]
 fn a_terminal_that_somebody_left_non_blocking_is_waited_for_and_left_so() {
     let peer = Peer::new(|mut stream| {
         let mut line = [0; 3];
