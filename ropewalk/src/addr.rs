@@ -207,6 +207,24 @@ pub enum Site {
     Memory(u64),
 }
 
+impl<A: Into<ListenAt>> From<A> for Site {
+    fn from(at: A) -> Site {
+        Site::Tcp(at.into())
+    }
+}
+
+impl From<&Path> for Site {
+    fn from(path: &Path) -> Site {
+        Site::Unix(path.into())
+    }
+}
+
+impl From<PathBuf> for Site {
+    fn from(path: PathBuf) -> Site {
+        Site::Unix(path)
+    }
+}
+
 impl fmt::Display for Site {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

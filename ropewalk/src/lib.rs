@@ -2,7 +2,7 @@
 //! deployment decision.
 //!
 //! Write a [`Protocol`] once. Run it on an event loop ([`Reactor`]), on a thread for each
-//! connection ([`server::ThreadServer`]), or in memory under a virtual clock with seeded
+//! connection ([`server::ThreadingTcpServer`]), or in memory under a virtual clock with seeded
 //! splitting ([`testing::Network`]). The same machine ([`connection`]) keeps the same
 //! promises on all of them; [`protocol`] says what they are.
 //!
@@ -56,6 +56,7 @@ pub use protocol::{
     Net, Protocol, Reason, Sending, Timer, TimerHandle, Transport,
 };
 pub use reactor::Reactor;
+pub use socket::Socket;
 
 /// The README's examples are compiled.
 #[cfg(doctest)] // never part of the crate

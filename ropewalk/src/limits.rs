@@ -117,6 +117,9 @@ pub const TURN_DATAGRAMS: usize = 256;
 /// Threads that a thread server runs at once. Cost: a stack and a read buffer each. At
 /// it: the next connection is closed at once, and the log says so.
 pub const THREADS: usize = 4096;
+/// Bytes of a datagram that a datagram server receives, unless its `max_packet_size` says
+/// otherwise. At it: the rest of the datagram is lost, and the request says so.
+pub const PACKET_BYTES: usize = 8 * 1024;
 /// Connections that the kernel keeps for us until we accept them.
 pub const BACKLOG: i32 = 4096;
 /// After running out of descriptors, accepting pauses for this long, doubling up to

@@ -18,6 +18,10 @@ pub struct SocketOptions {
     /// Connections that the kernel keeps until they are accepted; by default
     /// [`BACKLOG`](crate::limits::BACKLOG). The system's own limit (`somaxconn`) holds, too.
     pub backlog: Option<u32>,
+    /// A port may be bound although connections of its last holder wait in `TIME_WAIT`
+    /// (`SO_REUSEADDR`). On by default; on Windows never set, since there it means that
+    /// another program may take the port.
+    pub reuse_address: Option<bool>,
     /// Several sockets listen on one port and share what comes (`SO_REUSEPORT`). Off by
     /// default, so that a port in use is noticed.
     pub reuse_port: Option<bool>,

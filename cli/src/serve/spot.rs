@@ -28,9 +28,7 @@ impl Spot {
 
     fn new(endpoint: Endpoint, model: Model) -> Result<Spot, Failure> {
         let at = match endpoint.place() {
-            Place::Udp(_) | Place::Unixgram(_) => {
-                Wanted::Datagrams(datagram_site(endpoint.datagram_site()?))
-            }
+            Place::Udp(_) | Place::Unixgram(_) => Wanted::Datagrams(endpoint.datagram_site()?),
             _ => Wanted::Stream(endpoint.site()?),
         };
         if let (Wanted::Datagrams(_), Model::Threads) = (&at, model) {
@@ -69,13 +67,5 @@ impl Spot {
             Place::Tcp(at) | Place::Udp(at) => Some(at),
             _ => None,
         }
-    }
-}
-
-/// The parser's word for it is not yet the reactor's.
-fn datagram_site(site: ropewalk::endpoint::DatagramSite) -> DatagramSite {
-    match site {
-        ropewalk::endpoint::DatagramSite::Udp(at) => DatagramSite::Udp(at),
-        ropewalk::endpoint::DatagramSite::Unixgram(path) => DatagramSite::Unixgram(path),
     }
 }

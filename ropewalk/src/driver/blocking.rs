@@ -50,7 +50,7 @@ pub struct BlockingIo {
 pub struct BlockingListener(Rc<Bound>);
 
 /// A datagram socket under this driver.
-pub struct BlockingDatagrams(datagram::Opened);
+pub struct BlockingDatagrams(Bound);
 
 /// What wakes a driver from other threads, before there is the driver.
 pub struct BlockingAlarm(Alarm, Ring);
@@ -224,7 +224,7 @@ impl Blocking {
 }
 
 impl BlockingDatagrams {
-    fn new(opened: datagram::Opened) -> (BlockingDatagrams, Addr) {
+    fn new(opened: Bound) -> (BlockingDatagrams, Addr) {
         let addr = opened.addr.clone();
         (BlockingDatagrams(opened), addr)
     }

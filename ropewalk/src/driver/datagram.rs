@@ -10,20 +10,12 @@ use std::rc::Rc;
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::settings;
-use super::stream::{UnixFile, addr_of, unsupported};
+use super::stream::{Bound, UnixFile, addr_of, unsupported};
 use crate::addr::Addr;
 use crate::engine::{DatagramEntry, Driver, Engine};
 use crate::limits;
 use crate::options::SocketOptions;
 use crate::socket::sys::{self, retry};
-
-/// A datagram socket, and its file if it has one.
-pub(crate) struct Opened {
-    pub(crate) socket: Socket,
-    pub(crate) addr: Addr,
-    /// Removes the file of a Unix socket when dropped.
-    pub(crate) file: Option<UnixFile>,
-}
 
 /// What was received.
 pub(crate) struct Received {
@@ -35,7 +27,7 @@ pub(crate) struct Received {
 
 /// Binds. `SO_REUSEADDR` is not set: for datagrams it means "beside another socket" on
 /// every system, and a port in use is to be noticed.
-pub(crate) fn bind(at: &Addr, options: &SocketOptions) -> io::Result<Opened> {
+pub(crate) fn bind(at: &Addr, options: &SocketOptions) -> io::Result<Bound> {
     match at {
         Addr::Ip(ip) => {
             let ip = canonical(*ip);
@@ -48,18 +40,18 @@ pub(crate) fn bind(at: &Addr, options: &SocketOptions) -> io::Result<Opened> {
             socket.bind(&ip.into())?;
             socket.set_nonblocking(true)?;
             let addr = addr_of(&socket.local_addr()?);
-            Ok(Opened { socket, addr, file: None })
+            Ok(Bound { socket, addr, file: None })
         }
         Addr::Unix(Some(path)) => {
             let (socket, file) = UnixFile::bind(path, Type::DGRAM, options.mode)?;
-            Ok(Opened { socket, addr: at.clone(), file })
+            Ok(Bound { socket, addr: at.clone(), file })
         }
         _ => Err(unsupported("this kind of address")),
     }
 }
 
 /// Opens a socket to one peer. Nothing is sent, so nothing is waited for.
-pub(crate) fn connect(to: &Addr, options: &SocketOptions) -> io::Result<Opened> {
+pub(crate) fn connect(to: &Addr, options: &SocketOptions) -> io::Result<Bound> {
     let address = sock_addr(to)?;
     let socket = Socket::new(address.domain(), Type::DGRAM, None)?;
     socket.set_nonblocking(true)?;
@@ -69,7 +61,7 @@ pub(crate) fn connect(to: &Addr, options: &SocketOptions) -> io::Result<Opened> 
     }
     retry(|| socket.connect(&address))?;
     let addr = addr_of(&socket.local_addr()?);
-    Ok(Opened { socket, addr, file: None })
+    Ok(Bound { socket, addr, file: None })
 }
 
 /// Gives a Unix client an address of the system's choice, so that it can be answered.

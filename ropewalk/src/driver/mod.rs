@@ -18,9 +18,13 @@ mod wakeup;
 mod weather;
 
 pub use blocking::{Blocking, BlockingAlarm, BlockingDatagrams, BlockingIo, BlockingListener};
+pub(crate) use datagram::bind as bind_datagram;
 pub use poll::{Poll, PollDatagrams, PollIo, PollListener};
+pub(crate) use resolver::lookup_ips;
 pub use signals::StopSignals;
 pub use simulated::{Simulated, SimulatedDatagrams, SimulatedIo, SimulatedListener};
+pub(crate) use stream::{Bound, UnixFile, listen};
+pub(crate) use wakeup::{Alarm, Ring, alarm};
 pub use weather::Weather;
 // See above.
 #[cfg(all(feature = "uring", target_os = "linux"))]

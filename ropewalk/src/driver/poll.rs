@@ -314,8 +314,8 @@ impl PollIo {
 }
 
 impl PollDatagrams {
-    fn new(opened: datagram::Opened) -> (PollDatagrams, Addr) {
-        let datagram::Opened { socket, addr, file } = opened;
+    fn new(opened: stream::Bound) -> (PollDatagrams, Addr) {
+        let stream::Bound { socket, addr, file } = opened;
         (PollDatagrams { source: Source::datagrams(socket), _file: file }, addr)
     }
 }

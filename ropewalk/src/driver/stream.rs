@@ -41,7 +41,7 @@ pub(crate) fn listen(at: &Addr, options: &SocketOptions) -> io::Result<Bound> {
     let socket = Socket::new(Domain::for_address(*ip), Type::STREAM, Some(Protocol::TCP))?;
     // On Windows it would allow a second listener on the same port.
     #[cfg(unix)]
-    socket.set_reuse_address(true)?;
+    socket.set_reuse_address(options.reuse_address != Some(false))?;
     if ip.is_ipv6() {
         // IPv4 has a listener of its own, so that a peer's address is written as what it is.
         socket.set_only_v6(ip.ip() == Ipv6Addr::UNSPECIFIED)?;

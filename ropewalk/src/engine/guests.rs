@@ -3,6 +3,7 @@
 //! Never: touches their connections; each thread's engine does.
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Engine;
@@ -10,23 +11,49 @@ use super::drain::Report;
 use super::driver::Driver;
 use super::mail::{Letter, Mail, Remote};
 
+/// Who accepted a thread's connection, as that thread sees it.
+pub(crate) trait Host: Send + Sync {
+    /// The guest's engine exists: it can be told to stop.
+    fn arrived(&self, key: u64, remote: Remote);
+    /// How the guest's connections ended.
+    fn left(&self, key: u64, report: Report);
+    /// One of the guest's callbacks asks for a stop: it is the whole server's.
+    fn stop(&self);
+}
+
+impl Host for Mail {
+    fn arrived(&self, key: u64, remote: Remote) {
+        self.send(Letter::GuestArrived(key, remote));
+    }
+    fn left(&self, key: u64, report: Report) {
+        self.send(Letter::GuestLeft(key, report));
+    }
+    fn stop(&self) {
+        self.ask_to_drain(None);
+    }
+}
+
 /// A thread's side of being a guest.
 pub(crate) struct Guest {
     key: u64,
-    host: std::sync::Arc<Mail>,
+    host: Arc<dyn Host>,
 }
 
 impl Guest {
-    /// The thread's engine exists: it can be told to stop, and a stop asked for in it is
-    /// the whole server's.
+    /// A guest under this key, of which its host knows.
+    pub(crate) fn new(key: u64, host: Arc<dyn Host>) -> Guest {
+        Guest { key, host }
+    }
+
+    /// The thread's engine exists.
     pub(crate) fn arrived<D: Driver>(&self, engine: &Engine<D>) {
         engine.host.replace(Some(self.host.clone()));
-        self.host.send(Letter::GuestArrived(self.key, engine.remote()));
+        self.host.arrived(self.key, engine.remote());
     }
 
     /// How the thread's connections ended.
     pub(crate) fn left(&self, report: Report) {
-        self.host.send(Letter::GuestLeft(self.key, report));
+        self.host.left(self.key, report);
     }
 }
 
@@ -36,7 +63,7 @@ impl<D: Driver> Engine<D> {
         let key = self.next_guest.get();
         self.next_guest.set(key + 1);
         self.guests.borrow_mut().insert(key, None);
-        Guest { key, host: self.mail.clone() }
+        Guest::new(key, self.mail.clone())
     }
 
     /// How many there are.

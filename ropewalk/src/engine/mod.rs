@@ -42,8 +42,9 @@ pub use drain::Report;
 pub use driver::{Driver, Reply, Sent, Wake};
 pub use entry::{Entry, Head, Seat};
 use entry::{Seated, Source};
-pub(crate) use guests::Guest;
+pub(crate) use guests::{Guest, Host};
 use listen::Listening;
+pub(crate) use listen::{bind_everywhere, unix_error};
 pub use mail::Remote;
 use mail::{Home, Letter, Mail, bytes_of};
 use slots::Slots;
@@ -86,7 +87,7 @@ pub struct Engine<D: Driver> {
     guests: RefCell<BTreeMap<u64, Option<Remote>>>,
     next_guest: Cell<u64>,
     /// The accepting thread's engine, whose guest this one is.
-    host: RefCell<Option<Arc<Mail>>>,
+    host: RefCell<Option<Arc<dyn Host>>>,
     running: Cell<bool>,
     /// It runs until it is stopped: nothing is to be asked between two waits.
     stays: Cell<bool>,

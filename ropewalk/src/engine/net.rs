@@ -59,7 +59,7 @@ impl<D: Driver> Net for Engine<D> {
 
     fn stop(&self) {
         match &*self.host.borrow() {
-            Some(host) => host.ask_to_drain(None),
+            Some(host) => host.stop(),
             None => self.task(Task::Drain(None)),
         }
     }

@@ -1,201 +1,217 @@
-//! A thread for each connection: the same protocols, the same machine, no loop shared.
-//! Owns: the accepting thread's engine and the threads it starts. Never: runs a protocol
-//! in the accepting thread, or holds a rule of a connection's life.
+//! Servers in the manner of Python's `socketserver`: a handler for each request, or a
+//! protocol for each connection; one after another, or a thread for each.
+//! Owns: the servers, their hooks, their mix-ins, and the handlers. Never: holds a rule of a
+//! protocol's life, or polls.
+//!
+//! # The design
+//!
+//! A server is three choices, each a type:
+//!
+//! | choice | types |
+//! | --- | --- |
+//! | what it takes | [`StreamRequest`]: a connection, over TCP or Unix sockets; [`DatagramRequest`]: a datagram |
+//! | whose hooks and handlers | a closure that makes a handler; or an implementation of [`BaseServer`], which may say each hook otherwise; or [`Protocols`] |
+//! | where a request runs (the mix-in) | [`Serial`]: in the serving thread; [`Threading`]: in a thread for each |
+//!
+//! [`Server`] is all of them, and its aliases have Python's names:
+//!
+//! | | serial | threading |
+//! | --- | --- | --- |
+//! | TCP | [`TcpServer`] | [`ThreadingTcpServer`] |
+//! | UDP | [`UdpServer`] | [`ThreadingUdpServer`] |
+//! | Unix streams | [`UnixStreamServer`] | [`ThreadingUnixStreamServer`] |
+//! | Unix datagrams | [`UnixDatagramServer`] | [`ThreadingUnixDatagramServer`] |
+//!
+//! A request's way, with the hooks of [`BaseServer`] in their order:
+//!
+//! ```text
+//!  serving thread   get_request → verify_request → process_request ─┐  then service_actions
+//!                                      │ no                         │
+//!                                      ▼                            ▼ Serial: here; Threading: there
+//!  where it runs    shutdown_request → close_request ◀─ finish_request ─ handle_error if it fails
+//!                                                       │
+//!                                         setup → handle → finish
+//! ```
+//!
+//! By default a server accepts, takes the request, and closes: the connection is over when
+//! the handler returns.
+//!
+//! # Handler or protocol
+//!
+//! Both run on every stream server. They differ in who decides that it is over:
+//!
+//! | | a handler | a protocol |
+//! | --- | --- | --- |
+//! | is | a function that blocks: [`StreamRequestHandler`] | a state machine that is called: [`Protocol`](crate::Protocol) |
+//! | made by | `TcpServer::new(at, \|\| Handler)` | `TcpServer::protocol(at, \|\| Protocol)` |
+//! | the connection ends | when `handle` returns | when the protocol closes it, or its peer does |
+//! | on a serial server the second client waits | until the first one's handler has returned | until the first one's connection is over |
+//! | at a shutdown | goes on; the server does not wait, unless [`drain_grace`](BaseServer::drain_grace) says so | is told [`stopping`](crate::Protocol::stopping), and drains |
+//! | a failure | is told to [`handle_error`](BaseServer::handle_error), then the close is in order | resets the connection |
+//! | runs on a reactor as well | no | yes |
+//!
+//! [`ThreadServer`] runs protocols on threads, too: with several listeners, a drain that
+//! reports, and a stop by signals.
+//!
+//! # What differs from Python
+//!
+//! - [`ShutdownHandle::shutdown`] never waits, so cannot deadlock; it takes effect at once,
+//!   without polling.
+//! - A panic reaches `handle_error` as an error does.
+//! - A close over unread input lingers, so that the answer arrives.
+//! - Out of descriptors, accepting pauses and says so, where Python spins in silence.
+//! - Threads are bounded ([`max_threads`](BaseServer::max_threads)).
+//! - The port can be bound again at once after a restart, and small answers leave at once.
+//! - A bare port is this machine only, on IPv4 and IPv6.
+//! - A datagram that was cut says so; an empty reply is not sent; nor is half of one.
+//! - A Unix socket's file is removed with its server, and one left behind is replaced.
 
-use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::rc::Rc;
-use std::sync::Arc;
+mod datagram;
+mod handler;
+mod hooks;
+mod mixin;
+mod protocols;
+mod serving;
+mod shutdown;
+mod stream;
+mod threads;
+mod worker;
 
-use crate::addr::{Addr, Site};
-use crate::driver::{Blocking, BlockingAlarm, BlockingIo, StopSignals};
-use crate::engine::{Engine, Guest, Remote, Report};
-use crate::error::{Error, Operation, Result};
-use crate::limits::{self, Limits};
-use crate::observe::Observer;
-use crate::options::SocketOptions;
-use crate::protocol::{Factory, Listener, Shared};
+pub use datagram::{DatagramRequest, DatagramRequestHandler};
+pub use handler::{BaseRequestHandler, HandlerError, HandlerResult, run_handler};
+pub use hooks::{BaseServer, Request, ServerSocket};
+pub use mixin::{MixIn, Serial, Threading};
+pub use protocols::{ProtocolHandler, Protocols};
+pub use serving::Server;
+pub use shutdown::ShutdownHandle;
+pub use stream::{StreamRequest, StreamRequestHandler};
+pub use threads::ThreadServer;
 
-/// Serves each connection in a thread of its own, with the same [`Protocol`]s that run
-/// on a [`Reactor`](crate::Reactor).
-///
-/// The factory is shared by the threads, so it must be `Send`; protocols never cross a
-/// thread, and need not be. What a protocol opens through
-/// [`Transport::net`](crate::Transport::net) lives in its own thread too.
-///
-/// [`Protocol`]: crate::Protocol
+/// Serves TCP, one connection after another.
 ///
 /// ```
-/// # use ropewalk::{Protocol, Transport};
-/// use ropewalk::server::ThreadServer;
-/// # struct Echo;
-/// # impl Protocol for Echo {
-/// #     fn data_received(&mut self, t: &mut dyn Transport, d: &[u8]) { t.write(d); }
-/// # }
+/// use ropewalk::server::{HandlerResult, StreamRequest, StreamRequestHandler, TcpServer};
+/// use ropewalk::service::ctime;
+///
+/// struct Timestamp;
+///
+/// impl StreamRequestHandler for Timestamp {
+///     fn handle(&mut self, request: &mut StreamRequest) -> HandlerResult {
+///         let data = request.recv(1024)?;
+///         request.send_all(&data)?;
+///         Ok(())
+///     }
+/// }
+///
 /// # fn main() -> ropewalk::Result<()> {
-/// let server = ThreadServer::new()?;
-/// let listener = server.listen_tcp(0, || Echo)?;
-/// server.remote().stop()?; // from any thread
+/// let server = TcpServer::new(0, || Timestamp)?;
+/// # server.shutdown();
 /// server.serve_forever()
 /// # }
 /// ```
-pub struct ThreadServer {
-    engine: Rc<Engine<Blocking>>,
-    limits: Limits,
-    observer: Option<Arc<dyn Observer>>,
-}
+#[doc(alias = "TCPServer")]
+pub type TcpServer<S> = Server<StreamRequest, S, Serial>;
 
-impl ThreadServer {
-    /// A server with the default bounds.
-    ///
-    /// # Errors
-    /// The system has no descriptor left.
-    pub fn new() -> Result<ThreadServer> {
-        ThreadServer::with(Limits::default(), None)
-    }
+/// Serves TCP, each connection in a thread of its own.
+///
+/// ```
+/// # use ropewalk::server::{HandlerResult, StreamRequest, StreamRequestHandler};
+/// # struct Echo;
+/// # impl StreamRequestHandler for Echo {
+/// #     fn handle(&mut self, _: &mut StreamRequest) -> HandlerResult { Ok(()) }
+/// # }
+/// use ropewalk::server::ThreadingTcpServer;
+/// # fn main() -> ropewalk::Result<()> {
+/// let server = ThreadingTcpServer::new(("*", 0), || Echo)?; // on every interface
+/// # server.shutdown();
+/// server.serve_forever()
+/// # }
+/// ```
+#[doc(alias = "ThreadingTCPServer")]
+pub type ThreadingTcpServer<S> = Server<StreamRequest, S, Threading>;
 
-    /// A server with these bounds, which tells this observer.
-    ///
-    /// # Errors
-    /// As [`ThreadServer::new`].
-    pub fn with(limits: Limits, observer: Option<Arc<dyn Observer>>) -> Result<ThreadServer> {
-        let driver = Blocking::new()
-            .map_err(|error| Error::from_io(Operation::Start, "a thread's engine", error))?;
-        let engine = Engine::new(driver, limits, observer.clone());
-        Ok(ThreadServer { engine, limits, observer })
-    }
+/// Serves UDP, one datagram after another.
+///
+/// ```
+/// # use ropewalk::server::{DatagramRequest, DatagramRequestHandler, HandlerResult};
+/// # struct Echo;
+/// # impl DatagramRequestHandler for Echo {
+/// #     fn handle(&mut self, _: &mut DatagramRequest) -> HandlerResult { Ok(()) }
+/// # }
+/// use ropewalk::server::UdpServer;
+/// # fn main() -> ropewalk::Result<()> {
+/// let server = UdpServer::new(0, || Echo)?;
+/// # server.shutdown();
+/// server.serve_forever()
+/// # }
+/// ```
+#[doc(alias = "UDPServer")]
+pub type UdpServer<S> = Server<DatagramRequest, S, Serial>;
 
-    /// Listens on TCP: see [`Reactor::listen_tcp`](crate::Reactor::listen_tcp).
-    ///
-    /// # Errors
-    /// The address cannot be bound; nothing is left bound.
-    pub fn listen_tcp<F>(
-        &self,
-        at: impl Into<crate::addr::ListenAt>,
-        factory: F,
-    ) -> Result<Listener>
-    where
-        F: Factory + Send + 'static,
-    {
-        self.listen(&Site::Tcp(at.into()), factory)
-    }
+/// Serves UDP, each datagram in a thread of its own; they share the server's socket, which
+/// stays bound until the last of them is done.
+///
+/// ```
+/// # use ropewalk::server::{DatagramRequest, DatagramRequestHandler, HandlerResult};
+/// # struct Echo;
+/// # impl DatagramRequestHandler for Echo {
+/// #     fn handle(&mut self, _: &mut DatagramRequest) -> HandlerResult { Ok(()) }
+/// # }
+/// use ropewalk::server::ThreadingUdpServer;
+/// # fn main() -> ropewalk::Result<()> {
+/// let server = ThreadingUdpServer::new(0, || Echo)?;
+/// # server.shutdown();
+/// server.serve_forever()
+/// # }
+/// ```
+#[doc(alias = "ThreadingUDPServer")]
+pub type ThreadingUdpServer<S> = Server<DatagramRequest, S, Threading>;
 
-    /// Listens, whatever the family.
-    ///
-    /// # Errors
-    /// As [`ThreadServer::listen_tcp`].
-    pub fn listen<F: Factory + Send + 'static>(&self, at: &Site, factory: F) -> Result<Listener> {
-        self.listen_with(at, &SocketOptions::default(), factory)
-    }
+/// Serves a Unix stream socket, one connection after another: a [`TcpServer`] at a path.
+///
+/// ```
+/// # use ropewalk::server::{HandlerResult, StreamRequest, StreamRequestHandler};
+/// # struct Echo;
+/// # impl StreamRequestHandler for Echo {
+/// #     fn handle(&mut self, _: &mut StreamRequest) -> HandlerResult { Ok(()) }
+/// # }
+/// use ropewalk::server::UnixStreamServer;
+/// # fn main() -> ropewalk::Result<()> {
+/// # if cfg!(not(unix)) { return Ok(()) }
+/// let path = std::env::temp_dir().join(format!("example-{}", std::process::id()));
+/// let server = UnixStreamServer::new(path.as_path(), || Echo)?;
+/// assert!(path.exists());
+/// drop(server);
+/// assert!(!path.exists());
+/// # Ok(())
+/// # }
+/// ```
+pub type UnixStreamServer<S> = TcpServer<S>;
 
-    /// The same, with the listening socket set so.
-    ///
-    /// # Errors
-    /// As [`ThreadServer::listen_tcp`]; the system refuses an option.
-    pub fn listen_with<F: Factory + Send + 'static>(
-        &self,
-        at: &Site,
-        options: &SocketOptions,
-        factory: F,
-    ) -> Result<Listener> {
-        let factory = Shared::new(factory);
-        let (limits, observer) = (self.limits, self.observer.clone());
-        self.engine.listen_raw(at, options, move || {
-            let (factory, observer) = (factory.clone(), observer.clone());
-            Box::new(move |engine, io, peer| {
-                if engine.guests() >= limits::THREADS {
-                    let many = format!("{} threads serve already", limits::THREADS);
-                    return Err(std::io::Error::other(many));
-                }
-                let alarm = BlockingAlarm::new()?;
-                let guest = engine.invite();
-                let worker =
-                    Worker { limits, observer: observer.clone(), factory: factory.clone() };
-                worker.start(guest, alarm, io, peer.clone())
-            })
-        })
-    }
+/// Serves a Unix stream socket, each connection in a thread: a [`ThreadingTcpServer`] at a
+/// path. See [`UnixStreamServer`].
+pub type ThreadingUnixStreamServer<S> = ThreadingTcpServer<S>;
 
-    /// Serves until it is stopped and everything has drained.
-    ///
-    /// # Errors
-    /// What the system's wait says.
-    pub fn serve_forever(&self) -> Result<()> {
-        self.serve_reporting().map(|_| ())
-    }
+/// Serves a Unix datagram socket, one datagram after another: a [`UdpServer`] at a path. A
+/// client that is to be answered binds a path of its own.
+///
+/// ```
+/// # use ropewalk::server::{DatagramRequest, DatagramRequestHandler, HandlerResult};
+/// # struct Echo;
+/// # impl DatagramRequestHandler for Echo {
+/// #     fn handle(&mut self, _: &mut DatagramRequest) -> HandlerResult { Ok(()) }
+/// # }
+/// use ropewalk::server::UnixDatagramServer;
+/// # fn main() -> ropewalk::Result<()> {
+/// # if cfg!(not(unix)) { return Ok(()) }
+/// let path = std::env::temp_dir().join(format!("example-datagrams-{}", std::process::id()));
+/// let server = UnixDatagramServer::new(path.as_path(), || Echo)?;
+/// # server.shutdown();
+/// server.serve_forever()
+/// # }
+/// ```
+pub type UnixDatagramServer<S> = UdpServer<S>;
 
-    /// The same, with the report of the stop.
-    ///
-    /// # Errors
-    /// As [`ThreadServer::serve_forever`].
-    pub fn serve_reporting(&self) -> Result<Report> {
-        self.engine.run()
-    }
-
-    /// Reaches the server from other threads, and from handlers: to stop it.
-    #[doc(alias = "shutdown")]
-    pub fn remote(&self) -> Remote {
-        self.engine.remote()
-    }
-
-    /// SIGINT and SIGTERM stop the server in order; a second one cuts at once.
-    ///
-    /// # Errors
-    /// As [`Reactor::stop_on_signals`](crate::Reactor::stop_on_signals).
-    pub fn stop_on_signals(&self) -> Result<StopSignals> {
-        StopSignals::install(self.remote())
-            .map_err(|error| Error::from_io(Operation::Start, "the signal handlers", error))
-    }
-}
-
-impl fmt::Debug for ThreadServer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ThreadServer({} threads)", self.engine.guests())
-    }
-}
-
-/// What a connection's thread takes with it.
-struct Worker<F> {
-    limits: Limits,
-    observer: Option<Arc<dyn Observer>>,
-    factory: Shared<F>,
-}
-
-impl<F: Factory + Send + 'static> Worker<F> {
-    fn start(
-        self,
-        guest: Guest,
-        alarm: BlockingAlarm,
-        io: BlockingIo,
-        peer: Addr,
-    ) -> std::io::Result<()> {
-        let guest = Arc::new(guest);
-        let inside = guest.clone();
-        let spawned =
-            std::thread::Builder::new().name(format!("ropewalk {peer}")).spawn(move || {
-                let serve = AssertUnwindSafe(|| self.serve(&inside, alarm, io, &peer));
-                // Whatever happens in here, the accepting thread is told that it is over.
-                inside.left(catch_unwind(serve).unwrap_or_default());
-            });
-        if spawned.is_err() {
-            guest.left(Report::default()); // the socket is dropped, and so closed
-        }
-        spawned.map(|_| ())
-    }
-
-    fn serve(self, guest: &Guest, alarm: BlockingAlarm, io: BlockingIo, peer: &Addr) -> Report {
-        let run = || -> Result<Report> {
-            let engine = Engine::new(Blocking::with_alarm(alarm), self.limits, self.observer);
-            guest.arrived(&*engine);
-            let factory = Rc::new(std::cell::RefCell::new(self.factory));
-            engine
-                .adopt(io, peer, factory)
-                .map_err(|error| Error::from_io(Operation::Accept, peer, error))?;
-            engine.run_to_the_end()
-        };
-        run().unwrap_or_else(|error| {
-            tracing::error!("{error}");
-            Report::default()
-        })
-    }
-}
+/// Serves a Unix datagram socket, each datagram in a thread: a [`ThreadingUdpServer`] at a
+/// path. See [`UnixDatagramServer`].
+pub type ThreadingUnixDatagramServer<S> = ThreadingUdpServer<S>;

@@ -2,8 +2,11 @@
 //! Owns: what happens to the socket then. Never: copies one; that is `try_clone_to_owned` of
 //! what it lends.
 
+use std::sync::OnceLock;
+
+use super::deadline::Mode;
 use super::sys::{self, BorrowedDescriptor, Descriptor};
-use super::{Socket, closed};
+use super::{Family, Kind, Socket, closed};
 use crate::error::{Operation, Result};
 
 impl Socket {
@@ -49,5 +52,16 @@ impl Socket {
     /// ```
     pub fn detach(&mut self) -> Result<Descriptor> {
         self.inner.take().map(Descriptor::from).ok_or_else(|| closed(Operation::Configure))
+    }
+
+    /// A socket that others have made, and that blocks or is soon told not to.
+    pub(crate) fn adopt(inner: socket2::Socket, family: Family, kind: Kind) -> Socket {
+        Socket::around(inner, family, kind, 0)
+    }
+
+    /// One like this, but closed: it stands where this one stood before it was taken away.
+    pub(crate) fn closed_like(&self) -> Socket {
+        let (mode, peer) = (Mode::blocking(), OnceLock::new());
+        Socket { inner: None, family: self.family, kind: self.kind, protocol: 0, mode, peer }
     }
 }

@@ -2,6 +2,7 @@
 //! Owns: that the socket stays open as long as one of them is there.
 //! Never: loses what it has read: after a deadline the next read goes on where it was.
 
+use std::fmt;
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::sync::Arc;
 
@@ -24,6 +25,12 @@ impl SocketIo {
 impl From<Arc<Socket>> for SocketIo {
     fn from(socket: Arc<Socket>) -> SocketIo {
         SocketIo(socket)
+    }
+}
+
+impl From<SocketIo> for Arc<Socket> {
+    fn from(io: SocketIo) -> Arc<Socket> {
+        io.0
     }
 }
 
@@ -82,6 +89,11 @@ impl Write for SocketIo {
 
     fn write_all(&mut self, data: &[u8]) -> io::Result<()> {
         (&*self.0).write_all(data)
+    }
+
+    /// In one piece: each part of the text would otherwise leave by itself.
+    fn write_fmt(&mut self, text: fmt::Arguments<'_>) -> io::Result<()> {
+        self.write_all(text.to_string().as_bytes())
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -99,7 +99,7 @@ fn each_option_is_the_setting_it_names() {
         timeout: Some(Duration::from_secs(5)),
         mark: Some(16),
         ttl: Some(64),
-        mode: None,
+        ..SocketOptions::default()
     };
     assert_eq!(parsed(tcp).options(), &expected);
     let unix = SocketOptions { mode: Some(0o660), ..SocketOptions::default() };

@@ -1,0 +1,39 @@
+//! Mix-ins: where a request runs.
+//! Owns: the choice, which is a type. Never: knows what a request is or what its handler
+//! does with it.
+
+mod serial;
+mod threading;
+
+use std::sync::Arc;
+
+pub use serial::Serial;
+pub use threading::Threading;
+
+use super::hooks::{BaseServer, Request};
+use super::worker::Worker;
+
+/// Where a request runs: [`Serial`] or [`Threading`]. Sealed; it is the last parameter of
+/// [`Server`](crate::server::Server), and has no values.
+///
+/// ```
+/// use ropewalk::server::{BaseServer, MixIn, Server, StreamRequest};
+/// fn serve<S: BaseServer<StreamRequest>, M: MixIn>(
+///     server: &Server<StreamRequest, S, M>,
+/// ) -> ropewalk::Result<()> {
+///     server.serve_forever()
+/// }
+/// ```
+pub trait MixIn: sealed::Place {}
+
+impl<P: sealed::Place> MixIn for P {}
+
+pub(super) mod sealed {
+    //! What a mix-in does. Never: implemented elsewhere.
+    use super::*;
+
+    pub trait Place: 'static {
+        /// Has a request worked on.
+        fn process<R: Request, S: BaseServer<R>>(worker: &Arc<Worker<S>>, request: R);
+    }
+}

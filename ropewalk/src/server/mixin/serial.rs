@@ -1,0 +1,25 @@
+//! One request after another, in the serving thread.
+//! Owns: nothing. Never: takes a request before the last one is over.
+
+use std::sync::Arc;
+
+use super::sealed::Place;
+use super::{BaseServer, Request, Worker};
+
+/// Requests run in the serving thread: the second client waits until the first is done.
+/// What the server's types have without a mix-in.
+///
+/// It has no values: it is only ever a parameter.
+///
+/// ```
+/// use ropewalk::server::{Serial, Server, StreamRequest, TcpServer};
+/// fn same<S>(server: TcpServer<S>) -> Server<StreamRequest, S, Serial> { server }
+/// ```
+#[derive(Debug)]
+pub enum Serial {}
+
+impl Place for Serial {
+    fn process<R: Request, S: BaseServer<R>>(worker: &Arc<Worker<S>>, request: R) {
+        worker.work(request, worker.state.work());
+    }
+}

@@ -1,0 +1,345 @@
+//! A server: its sockets, and the thread that serves.
+//! Owns: the wait for requests, and what happens when the system has no more to give.
+//! Never: works on a request; that is the mix-in's and the worker's.
+
+use std::fmt;
+use std::io;
+use std::marker::PhantomData;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, poll};
+
+use super::handler::HandlerError;
+use super::hooks::{BaseServer, Request, ServerSocket};
+use super::mixin::MixIn;
+use super::protocols::Protocols;
+use super::shutdown::{ShutdownHandle, State};
+use super::stream::StreamRequest;
+use super::worker::Worker;
+use crate::addr::{Addr, Site};
+use crate::clock::{Clock, MachineClock, Time};
+use crate::error::{Error, ErrorKind, Operation, Result};
+use crate::limits;
+use crate::options::SocketOptions;
+use crate::protocol::Factory;
+use crate::socket::timespec;
+
+/// A server, by three types: what it takes (`R`), whose hooks and handlers (`S`), and where a
+/// request runs (`M`). Its aliases have the names that one looks for:
+/// [`TcpServer`](super::TcpServer), [`ThreadingUdpServer`](super::ThreadingUdpServer), ….
+///
+/// It serves from one thread at a time, whichever calls; share it by reference or in an
+/// `Arc`. Dropping it closes its sockets and waits for nobody: requests under way go on.
+///
+/// ```
+/// use ropewalk::server::{HandlerResult, StreamRequest, StreamRequestHandler, TcpServer};
+///
+/// struct Yes;
+/// impl StreamRequestHandler for Yes {
+///     fn handle(&mut self, request: &mut StreamRequest) -> HandlerResult {
+///         request.send_all(b"yes\n")?;
+///         request.server.shutdown(); // one client was enough
+///         Ok(())
+///     }
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let server = TcpServer::new(0, || Yes)?; // port 0: the system chooses one
+/// let at = server.local_addr().ip().expect("an IP address");
+/// let client = std::thread::spawn(move || {
+///     std::io::read_to_string(std::net::TcpStream::connect(at).unwrap())
+/// });
+/// server.serve_forever()?;
+/// assert_eq!(client.join().unwrap()?, "yes\n");
+/// # Ok(())
+/// # }
+/// ```
+#[doc(alias = "socketserver")]
+pub struct Server<R, S, M> {
+    sockets: Vec<ServerSocket>,
+    worker: Arc<Worker<S>>,
+    #[allow(clippy::type_complexity, reason = "it has no values of these types")]
+    of: PhantomData<fn(M) -> R>,
+}
+
+impl<R: Request, S: BaseServer<R>, M: MixIn> Server<R, S, M> {
+    /// A server that is bound, and queues requests from now on; it serves when it is told to.
+    ///
+    /// A bare port is this machine only, IPv4 and IPv6 on one port; `("*", port)` is every
+    /// address. A path is a Unix socket's. `server` makes the handlers: a closure, or an
+    /// implementation of [`BaseServer`].
+    ///
+    /// # Errors
+    /// The address cannot be bound: nothing is left bound.
+    pub fn new(at: impl Into<R::Site>, server: S) -> Result<Server<R, S, M>> {
+        let at = at.into();
+        let state = State::new().map_err(|error| Error::from_io(Operation::Start, &at, error))?;
+        let state = Arc::new(state);
+        let options = SocketOptions {
+            backlog: Some(server.request_queue_size()),
+            reuse_address: Some(server.allow_reuse_address()),
+            reuse_port: Some(server.allow_reuse_port()),
+            ..SocketOptions::default()
+        };
+        let handle = ShutdownHandle::new(state.clone());
+        let sockets = R::bind(&at, &options, server.max_packet_size(), &handle)?;
+        Ok(Server { sockets, worker: Arc::new(Worker { server, state }), of: PhantomData })
+    }
+
+    /// Serves until it is [shut down](ShutdownHandle::shutdown). Blocks; wakes up when there
+    /// is something to do, and only then.
+    ///
+    /// # Errors
+    /// `AlreadyRunning`: it serves in another thread, or the caller is one of its serial
+    /// handlers. What the system's wait says.
+    pub fn serve_forever(&self) -> Result<()> {
+        let _serving = self.worker.state.serve()?;
+        self.serve_until_asked()?;
+        if let Some(grace) = self.worker.server.drain_grace() {
+            self.drain(grace)?;
+        }
+        self.worker.state.obeyed();
+        Ok(())
+    }
+
+    /// Takes one request and has it worked on; or waits for
+    /// [`timeout`](BaseServer::timeout), and calls
+    /// [`handle_timeout`](BaseServer::handle_timeout). Answers whether there was a request:
+    /// `false` says that time is over, or that it was shut down.
+    ///
+    /// # Errors
+    /// As [`serve_forever`](Self::serve_forever); and where that would pause accepting, the
+    /// reason.
+    pub fn handle_request(&self) -> Result<bool> {
+        let state = &self.worker.state;
+        let _serving = state.serve()?;
+        let clock = MachineClock::begin();
+        let until = self.worker.server.timeout().map(|timeout| clock.now() + timeout);
+        loop {
+            if state.is_asked() {
+                state.obeyed();
+                return Ok(false);
+            }
+            let left = until.map(|until| until - clock.now());
+            for socket in self.wait(&self.sockets, left)? {
+                if self.take(socket)? {
+                    return Ok(true);
+                }
+            }
+            if until.is_some_and(|until| until <= clock.now()) {
+                self.worker.server.handle_timeout();
+                return Ok(false);
+            }
+        }
+    }
+
+    /// Shuts it down from anywhere.
+    #[doc(alias = "shutdown")]
+    pub fn shutdown_handle(&self) -> ShutdownHandle {
+        ShutdownHandle::new(self.worker.state.clone())
+    }
+
+    /// The same as [`ShutdownHandle::shutdown`], for who has the server itself.
+    pub fn shutdown(&self) {
+        self.shutdown_handle().shutdown();
+    }
+
+    /// Where it is bound: the first of [`addrs`](Self::addrs).
+    #[doc(alias = "server_address")]
+    pub fn local_addr(&self) -> &Addr {
+        self.sockets[0].addr()
+    }
+
+    /// Every address it is bound to.
+    pub fn addrs(&self) -> impl Iterator<Item = &Addr> {
+        self.sockets.iter().map(ServerSocket::addr)
+    }
+
+    /// What it was made of: the closure, or your [`BaseServer`].
+    pub fn hooks(&self) -> &S {
+        &self.worker.server
+    }
+
+    /// Closes its sockets. Requests under way go on; who waits in the queue is reset.
+    ///
+    /// Dropping it does the same, and keeps what the system says about it to itself.
+    ///
+    /// # Errors
+    /// The first that a close gave; all are closed.
+    #[doc(alias = "server_close")]
+    pub fn close(self) -> Result<()> {
+        let closed = self.sockets.into_iter().map(|mut socket| socket.socket.close());
+        closed.fold(Ok(()), |first, closed| first.and(closed))
+    }
+
+    fn serve_until_asked(&self) -> Result<()> {
+        let state = &self.worker.state;
+        let clock = MachineClock::begin();
+        let mut pause = Pause::default();
+        while !state.is_asked() {
+            let left = pause.until.map(|until| until - clock.now());
+            let asked = if left.is_some() { &[] } else { &self.sockets[..] };
+            let ready = self.wait(asked, left)?;
+            // Time is over, or a worker gave back what accepting lacked.
+            let tries_again = pause.until.take().is_some();
+            let ready = if tries_again { self.sockets.iter().collect() } else { ready };
+            for socket in ready {
+                // What is taken after a shutdown would not be served.
+                if state.is_asked() {
+                    break;
+                }
+                match self.take(socket) {
+                    Ok(taken) => pause.end(taken, socket),
+                    Err(error) => {
+                        pause.begin(&error, socket, clock.now());
+                        break; // the other sockets would be told the same
+                    }
+                }
+            }
+            state.heed_ends(pause.until.is_some());
+            self.worker.server.service_actions();
+        }
+        Ok(())
+    }
+
+    /// Takes a request, if there is one.
+    fn take(&self, socket: &ServerSocket) -> Result<bool> {
+        let worker = &self.worker;
+        let request = match worker.server.get_request(socket) {
+            Err(error) if nothing_came(&error) => return Ok(false),
+            taken => taken?,
+        };
+        let client = request.client_address().clone();
+        let verify = AssertUnwindSafe(|| worker.server.verify_request(&request, &client));
+        match catch_unwind(verify) {
+            Ok(true) => self.process(request, &client),
+            Ok(false) => worker.refuse(request),
+            Err(panic) => worker.fail(request, &HandlerError::of_panic(&*panic)),
+        }
+        Ok(true)
+    }
+
+    fn process(&self, request: R, client: &Addr) {
+        let worker = &self.worker;
+        let process = |request| M::process(worker, request);
+        let call = AssertUnwindSafe(|| worker.server.process_request(request, &process));
+        if let Err(panic) = catch_unwind(call) {
+            worker.tell::<R>(&HandlerError::of_panic(&*panic), client);
+        }
+    }
+
+    /// Waits until one of these sockets has something, somebody wakes this thread, or time
+    /// is over.
+    fn wait<'a>(
+        &self,
+        sockets: &'a [ServerSocket],
+        left: Option<Duration>,
+    ) -> Result<Vec<&'a ServerSocket>> {
+        let alarm = self.worker.state.alarm();
+        let mut fds = vec![PollFd::new(alarm, PollFlags::IN)];
+        fds.extend(sockets.iter().map(|socket| PollFd::new(&socket.socket, PollFlags::IN)));
+        let timeout = left.map(timespec);
+        match poll(&mut fds, timeout.as_ref()) {
+            Err(rustix::io::Errno::INTR) => return Ok(Vec::new()),
+            Err(error) => {
+                let error = io::Error::from(error);
+                return Err(Error::from_io(Operation::Run, "the server's wait", error));
+            }
+            Ok(_) => {}
+        }
+        if !fds[0].revents().is_empty() {
+            alarm.hear();
+        }
+        let seen = sockets.iter().zip(&fds[1..]);
+        Ok(seen.filter(|(_, fd)| !fd.revents().is_empty()).map(|(socket, _)| socket).collect())
+    }
+
+    /// Waits for the requests under way.
+    fn drain(&self, grace: Duration) -> Result<()> {
+        let state = &self.worker.state;
+        state.heed_ends(true); // before they are counted
+        let clock = MachineClock::begin();
+        let until = clock.now() + grace;
+        while state.working() > 0 {
+            let left = until - clock.now();
+            if left.is_zero() {
+                tracing::warn!("{} requests go on after the shutdown", state.working());
+                break;
+            }
+            self.wait(&[], Some(left))?;
+        }
+        Ok(())
+    }
+}
+
+impl<F: Factory + Send + 'static, M: MixIn> Server<StreamRequest, Protocols<F>, M> {
+    /// A server that runs a [`Protocol`](crate::Protocol) on each connection, by the same
+    /// machine as a reactor. The connection lives until the protocol, or its peer, closes it.
+    ///
+    /// The same as [`new`](Self::new) with [`Protocols::new`], which has more to set.
+    ///
+    /// ```
+    /// use ropewalk::server::ThreadingTcpServer;
+    /// use ropewalk::service::Echo;
+    /// # use std::io::{Read, Write};
+    /// # fn main() -> ropewalk::Result<()> {
+    /// let server = ThreadingTcpServer::protocol(0, || Echo)?;
+    /// # let at = server.local_addr().ip().unwrap();
+    /// # let handle = server.shutdown_handle();
+    /// # let client = std::thread::spawn(move || {
+    /// #     let mut client = std::net::TcpStream::connect(at).unwrap();
+    /// #     client.write_all(b"hello").unwrap();
+    /// #     client.read_exact(&mut [0; 5]).unwrap();
+    /// #     handle.shutdown();
+    /// # });
+    /// server.serve_forever()?;
+    /// # client.join().unwrap();
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn protocol(at: impl Into<Site>, factory: F) -> Result<Self> {
+        Self::new(at.into(), Protocols::new(factory))
+    }
+}
+
+impl<R, S, M> fmt::Debug for Server<R, S, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let addrs: Vec<_> = self.sockets.iter().map(ServerSocket::addr).collect();
+        f.debug_struct("Server").field("addrs", &addrs).finish_non_exhaustive()
+    }
+}
+
+/// Accepting pauses while the system has nothing to give.
+#[derive(Default)]
+struct Pause {
+    /// How long the last one was; zero while all is well.
+    last: Duration,
+    /// It pauses now.
+    until: Option<Time>,
+}
+
+impl Pause {
+    fn begin(&mut self, error: &Error, socket: &ServerSocket, now: Time) {
+        if self.last.is_zero() {
+            tracing::warn!("accept paused on {}: {}", socket.addr(), error.cause());
+        }
+        self.last = (self.last * 2).clamp(limits::ACCEPT_PAUSE, limits::ACCEPT_PAUSE_MAX);
+        self.until = Some(now + self.last);
+    }
+
+    fn end(&mut self, taken: bool, socket: &ServerSocket) {
+        if taken && !std::mem::take(&mut self.last).is_zero() {
+            tracing::info!("accepting again on {}", socket.addr());
+        }
+    }
+}
+
+/// Nobody was there after all, or is no more.
+fn nothing_came(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Aborted | ErrorKind::Reset)
+}

@@ -1,0 +1,258 @@
+//! Requests that are connections, and the handler that reads and writes them as files.
+//! Owns: accepting, the two files, and the close that loses no answer.
+//! Never: buffers what is written, or waits beyond the named bounds when it closes.
+
+use std::io::{self, BufReader};
+use std::net::Shutdown;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+use socket2::SockRef;
+
+use super::handler::{BaseRequestHandler, HandlerResult};
+use super::hooks::{Request, ServerSocket, sealed};
+use super::shutdown::ShutdownHandle;
+use crate::addr::{Addr, Site};
+use crate::clock::{Clock, MachineClock};
+use crate::driver;
+use crate::engine::{bind_everywhere, unix_error};
+use crate::error::{Error, Operation, Result};
+use crate::limits;
+use crate::options::SocketOptions;
+use crate::socket::{Kind, Socket, SocketIo};
+
+/// A connection, as handlers get it. It is a [`Socket`]: `request.recv(1024)`; and it has two
+/// files, which share that socket: `rfile` reads with a buffer, `wfile` sends at once.
+///
+/// What `rfile` has buffered, `recv` does not see: use one of them.
+///
+/// ```
+/// use std::io::{BufRead, Write};
+/// use ropewalk::server::{BaseRequestHandler, HandlerResult, StreamRequest};
+///
+/// struct Echo;
+/// impl BaseRequestHandler<StreamRequest> for Echo {
+///     fn handle(&mut self, request: &mut StreamRequest) -> HandlerResult {
+///         let mut line = String::new();
+///         while request.rfile.read_line(&mut line)? > 0 {
+///             request.wfile.write_all(line.as_bytes())?;
+///             line.clear();
+///         }
+///         Ok(())
+///     }
+/// }
+/// ```
+#[derive(Debug)]
+#[doc(alias = "connection")]
+pub struct StreamRequest {
+    /// The connection as a file to read, with a buffer.
+    pub rfile: BufReader<SocketIo>,
+    /// The connection as a file to write, without a buffer: what `write_all` or `write!` is
+    /// given leaves at once and in one piece.
+    pub wfile: SocketIo,
+    /// Who connected.
+    pub client_address: Addr,
+    /// Reaches the server that accepted it, to shut it down.
+    pub server: ShutdownHandle,
+    begun: bool,
+}
+
+impl StreamRequest {
+    fn new(socket: Socket, client_address: Addr, server: ShutdownHandle) -> StreamRequest {
+        let (rfile, wfile) = files(socket);
+        StreamRequest { rfile, wfile, client_address, server, begun: false }
+    }
+
+    /// Takes the connection out of the request: the server no longer closes it. What `rfile`
+    /// had buffered is gone; the request's own socket is closed from now on. `None` if it
+    /// was taken before, or if a clone of one of the files is still about.
+    ///
+    /// ```
+    /// # use ropewalk::server::{HandlerResult, StreamRequest, TcpServer, BaseRequestHandler};
+    /// # use std::sync::mpsc::Sender;
+    /// struct Collect(Sender<ropewalk::Socket>);
+    /// impl BaseRequestHandler<StreamRequest> for Collect {
+    ///     fn handle(&mut self, request: &mut StreamRequest) -> HandlerResult {
+    ///         self.0.send(request.detach().expect("nobody took it before"))?;
+    ///         Ok(())
+    ///     }
+    /// }
+    /// ```
+    pub fn detach(&mut self) -> Option<Socket> {
+        let (rfile, wfile) = files(self.closed_like());
+        self.rfile = rfile;
+        let taken = std::mem::replace(&mut self.wfile, wfile);
+        Arc::<Socket>::into_inner(taken.into()).filter(|socket| !socket.is_closed())
+    }
+}
+
+impl Deref for StreamRequest {
+    type Target = Socket;
+    fn deref(&self) -> &Socket {
+        self.wfile.socket()
+    }
+}
+
+fn files(socket: Socket) -> (BufReader<SocketIo>, SocketIo) {
+    let wfile = SocketIo::from(Arc::new(socket));
+    (BufReader::with_capacity(limits::FILE_BUFFER_BYTES, wfile.clone()), wfile)
+}
+
+impl Request for StreamRequest {
+    fn client_address(&self) -> &Addr {
+        &self.client_address
+    }
+    fn server(&self) -> &ShutdownHandle {
+        &self.server
+    }
+
+    fn say_goodbye(&mut self) {
+        // A peer that is gone already needs none.
+        let _ = self.shutdown(Shutdown::Write);
+        if self.begun {
+            linger(self);
+        }
+    }
+}
+
+impl sealed::Kind for StreamRequest {
+    type Site = Site;
+
+    fn bind(
+        site: &Site,
+        options: &SocketOptions,
+        _: usize,
+        server: &ShutdownHandle,
+    ) -> Result<Vec<ServerSocket>> {
+        let bind = |at: Addr| -> io::Result<(ServerSocket, Addr)> {
+            let bound = driver::listen(&at, options)?;
+            let addr = bound.addr.clone();
+            Ok((ServerSocket::new(bound, Kind::Stream, server)?, addr))
+        };
+        let bound = match site {
+            Site::Tcp(at) => bind_everywhere(at, driver::lookup_ips, |ip| bind(ip.into()))?,
+            Site::Unix(path) => {
+                vec![bind(path.clone().into()).map_err(|error| unix_error(site, error))?]
+            }
+            Site::Memory(_) => {
+                let error = io::Error::from(io::ErrorKind::Unsupported);
+                return Err(Error::from_io(Operation::Listen, site, error));
+            }
+        };
+        Ok(bound.into_iter().map(|(socket, _)| socket).collect())
+    }
+
+    fn take(from: &ServerSocket) -> Result<StreamRequest> {
+        let (socket, client) = from.accept()?;
+        Ok(StreamRequest::new(socket, client, from.server.clone()))
+    }
+
+    fn begin(&mut self) {
+        self.begun = true;
+    }
+}
+
+/// Reads what the handler left unread until the peer's end of input, within bounds.
+fn linger(socket: &Socket) {
+    let clock = MachineClock::begin();
+    let until = clock.now() + limits::LINGER;
+    let mut buffer = [0; 4096];
+    let mut left = limits::LINGER_BYTES;
+    // At first without waiting: where nothing is unread, a close resets nothing.
+    let mut wait = Duration::ZERO;
+    while left > 0 && socket.set_timeout(Some(wait)).is_ok() {
+        match socket.recv_into(&mut buffer) {
+            Ok(0) | Err(_) => return,
+            Ok(count) => left = left.saturating_sub(count),
+        }
+        wait = until - clock.now();
+    }
+}
+
+/// Handles a connection by its files: `request.rfile`, `request.wfile`.
+///
+/// The connection is closed when [`handle`](StreamRequestHandler::handle) returns; one that
+/// is to go on loops until its end of input.
+///
+/// ```
+/// use std::io::{BufRead, Write};
+/// use ropewalk::server::{HandlerResult, StreamRequest, StreamRequestHandler, TcpServer};
+///
+/// struct Shout;
+///
+/// impl StreamRequestHandler for Shout {
+///     fn handle(&mut self, request: &mut StreamRequest) -> HandlerResult {
+///         let mut line = String::new();
+///         request.rfile.read_line(&mut line)?;
+///         write!(request.wfile, "{}", line.to_uppercase())?;
+///         Ok(())
+///     }
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let server = TcpServer::new(0, || Shout)?;
+/// # let mut client = std::net::TcpStream::connect(server.local_addr().ip().unwrap())?;
+/// # client.write_all(b"hello\n")?;
+/// server.handle_request()?;
+/// # assert_eq!(std::io::read_to_string(&mut client)?, "HELLO\n");
+/// # Ok(())
+/// # }
+/// ```
+pub trait StreamRequestHandler {
+    /// Before [`handle`](StreamRequestHandler::handle).
+    ///
+    /// # Errors
+    /// As [`BaseRequestHandler::setup`].
+    fn setup(&mut self, request: &mut StreamRequest) -> HandlerResult {
+        let _ = request;
+        Ok(())
+    }
+
+    /// Does the work. When it returns, the connection is closed.
+    ///
+    /// # Errors
+    /// As [`BaseRequestHandler::handle`].
+    fn handle(&mut self, request: &mut StreamRequest) -> HandlerResult;
+
+    /// After [`handle`](StreamRequestHandler::handle), however it went.
+    ///
+    /// # Errors
+    /// As [`BaseRequestHandler::finish`].
+    fn finish(&mut self, request: &mut StreamRequest) -> HandlerResult {
+        let _ = request;
+        Ok(())
+    }
+
+    /// How long one read or write may take: a client that stays silent for longer ends in an
+    /// error of the read, and holds no thread for ever. `None`, the default, is for ever.
+    /// What `rfile` had read before a timeout it still has.
+    fn timeout(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Whether small answers leave at once (`TCP_NODELAY`): on, where Python has it off.
+    /// Without it the second of two small writes waits for the peer's acknowledgement.
+    fn disable_nagle_algorithm(&self) -> bool {
+        true
+    }
+}
+
+impl<T: StreamRequestHandler> BaseRequestHandler<StreamRequest> for T {
+    fn setup(&mut self, request: &mut StreamRequest) -> HandlerResult {
+        request.set_timeout(self.timeout())?;
+        // It is on already: an accepted socket has it from its listener.
+        if !self.disable_nagle_algorithm() && request.client_address.ip().is_some() {
+            SockRef::from(&**request).set_tcp_nodelay(false)?;
+        }
+        StreamRequestHandler::setup(self, request)
+    }
+
+    fn handle(&mut self, request: &mut StreamRequest) -> HandlerResult {
+        StreamRequestHandler::handle(self, request)
+    }
+
+    fn finish(&mut self, request: &mut StreamRequest) -> HandlerResult {
+        StreamRequestHandler::finish(self, request)
+    }
+}

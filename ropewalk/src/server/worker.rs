@@ -1,0 +1,80 @@
+//! A request's way from the mix-in to its close, in whichever thread it runs.
+//! Owns: the order of the hooks there, and that no panic gets out.
+//! Never: waits for a request or takes one.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use super::handler::HandlerError;
+use super::hooks::{BaseServer, Request};
+use super::shutdown::{State, Working};
+use crate::addr::Addr;
+
+/// What every thread of a server shares.
+pub struct Worker<S> {
+    pub(super) server: S,
+    pub(super) state: Arc<State>,
+}
+
+impl<S> Worker<S> {
+    /// Runs the handler and closes the request.
+    pub(super) fn work<R>(&self, mut request: R, working: Working)
+    where
+        R: Request,
+        S: BaseServer<R>,
+    {
+        self.guarded(|| {
+            let client = request.client_address().clone();
+            request.begin();
+            let finish = AssertUnwindSafe(|| self.server.finish_request(&mut request, &client));
+            let error = match catch_unwind(finish) {
+                Ok(Ok(())) => None,
+                Ok(Err(error)) => Some(HandlerError::Failed(error)),
+                Err(panic) => Some(HandlerError::of_panic(&*panic)),
+            };
+            if let Some(error) = error {
+                self.server.handle_error(&error, &client);
+            }
+            self.server.shutdown_request(request);
+        });
+        drop(working); // when the request is closed, and not before
+    }
+
+    /// Closes a request that nobody works on.
+    pub(super) fn refuse<R>(&self, request: R)
+    where
+        R: Request,
+        S: BaseServer<R>,
+    {
+        self.guarded(|| self.server.shutdown_request(request));
+    }
+
+    /// Closes a request that could not be worked on.
+    pub(super) fn fail<R>(&self, request: R, why: &HandlerError)
+    where
+        R: Request,
+        S: BaseServer<R>,
+    {
+        self.guarded(|| {
+            self.server.handle_error(why, request.client_address());
+            self.server.shutdown_request(request);
+        });
+    }
+
+    /// Tells of a failure whose request is closed already.
+    pub(super) fn tell<R>(&self, why: &HandlerError, client: &Addr)
+    where
+        R: Request,
+        S: BaseServer<R>,
+    {
+        self.guarded(|| self.server.handle_error(why, client));
+    }
+
+    /// The hooks that tell of failures and close may themselves panic: that ends this
+    /// request, whose drop closes it, and no more.
+    fn guarded(&self, call: impl FnOnce()) {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(call)) {
+            tracing::error!("a server's hook: {}", HandlerError::of_panic(&*panic));
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Out of descriptors: accepting pauses, says so, serves on, and recovers.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use ropewalk::Addr;
+use ropewalk::error::ErrorKind;
+use ropewalk::server::{
+    BaseServer, HandlerResult, ServerSocket, StreamRequest, StreamRequestHandler,
+    ThreadingTcpServer,
+};
+
+use crate::serve::dial;
+
+/// The environment's word that the server's part is meant to run.
+const PART: &str = "ROPEWALK_SERVER_PART";
+
+/// What the server may have open, in all.
+const DESCRIPTORS: usize = 32;
+
+/// More than that, and than may ever be tried in vain while this test lasts. A loop without
+/// a pause makes as many in a blink.
+const CLIENTS: usize = 48;
+const TRIES_IN_VAIN: usize = 10_000;
+
+/// Echoes lines until its client ends; `stop` stops the server.
+struct Lines;
+
+impl StreamRequestHandler for Lines {
+    fn handle(&mut self, request: &mut StreamRequest) -> HandlerResult {
+        let mut line = String::new();
+        while request.rfile.read_line(&mut line)? > 0 {
+            if line == "stop\n" {
+                request.server.shutdown();
+            }
+            request.wfile.write_all(line.as_bytes())?;
+            line.clear();
+        }
+        Ok(())
+    }
+}
+
+/// Prints each time that there was no descriptor.
+#[derive(Default)]
+struct Prints(AtomicUsize);
+
+impl BaseServer<StreamRequest> for Prints {
+    type Handler = Lines;
+    fn handler(&self, _: &Addr) -> Lines {
+        Lines
+    }
+    fn get_request(&self, socket: &ServerSocket) -> ropewalk::Result<StreamRequest> {
+        let taken = socket.take();
+        if taken.as_ref().is_err_and(|error| error.kind() == ErrorKind::NoDescriptors) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            print("none left");
+        }
+        taken
+    }
+}
+
+/// Past the harness, which would keep it.
+fn print(line: &str) {
+    writeln!(std::io::stdout().lock(), "{line}").unwrap();
+}
+
+#[test]
+#[ignore = "the server's part, in a process with few descriptors"]
+fn a_server_with_few_descriptors() {
+    if std::env::var_os(PART).is_none() {
+        return;
+    }
+    let server = ThreadingTcpServer::new(("127.0.0.1", 0), Prints::default()).unwrap();
+    print(&format!("at {}", server.local_addr()));
+    server.serve_forever().unwrap();
+    print(&format!("in vain {}", server.hooks().0.load(Ordering::Relaxed)));
+}
+
+#[track_caller]
+fn echoes(client: &mut TcpStream, word: &str) {
+    client.write_all(word.as_bytes()).unwrap();
+    let mut answer = vec![0; word.len()];
+    client.read_exact(&mut answer).unwrap();
+    assert_eq!(answer, word.as_bytes());
+}
+
+#[test]
+fn out_of_descriptors_accepting_pauses_and_recovers() {
+    let mut child = Command::new("sh")
+        .args(["-c", "ulimit -n $1; shift; exec \"$@\"", "sh", &DESCRIPTORS.to_string()])
+        .arg(std::env::current_exe().unwrap())
+        .args(["descriptors::a_server_with_few_descriptors", "--exact", "--ignored"])
+        .args(["--nocapture", "--test-threads=1"])
+        .env(PART, "1")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let mut next = |word: &str| {
+        said.find_map(|line| line.split_once(word).map(|(_, rest)| rest.trim().to_owned()))
+            .unwrap_or_else(|| panic!("it never said {word:?}"))
+    };
+    let at: SocketAddr = next("at ").parse().unwrap();
+    let mut clients: Vec<_> = (0..CLIENTS).map(|_| dial(at)).collect();
+    for _ in 0..3 {
+        next("none left");
+    }
+    // Whoever was admitted is served meanwhile.
+    echoes(&mut clients[0], "hello\n");
+    // Descriptors come back: whoever waited is admitted.
+    let mut last = clients.pop().unwrap();
+    drop(clients);
+    echoes(&mut last, "still here\n");
+    echoes(&mut last, "stop\n");
+    drop(last);
+    let in_vain: usize = next("in vain ").parse().unwrap();
+    assert!((3..TRIES_IN_VAIN).contains(&in_vain), "{in_vain} tries in vain");
+    assert!(child.wait().unwrap().success());
+}

@@ -1,0 +1,27 @@
+//! The servers, as their users and their clients see them: real sockets, CPython's as well.
+//!
+//! Whoever waits has a condition and a watchdog far beyond any promise. Every server is on a
+//! port of the system's choice.
+
+#![allow(dead_code, reason = "a file that the load tests use, too")]
+#![allow(unreachable_pub, reason = "as above")]
+#![allow(clippy::unwrap_used, reason = "a test's way to fail")]
+
+// What it counts is in /proc.
+#[cfg(target_os = "linux")]
+#[path = "../load/apart.rs"]
+mod apart;
+mod default;
+#[cfg(unix)] // a limit on descriptors
+mod descriptors;
+mod failures;
+mod hooks;
+#[cfg(target_os = "linux")] // see above
+mod many;
+mod packets;
+mod protocols;
+mod python;
+mod serve;
+mod shutting_down;
+#[cfg(unix)] // Unix sockets
+mod unix;

@@ -1,0 +1,114 @@
+//! Unix sockets: the same servers, at a path.
+
+use std::io::Write;
+use std::os::unix::net::{UnixDatagram, UnixStream};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use ropewalk::server::{
+    DatagramRequest, DatagramRequestHandler, HandlerResult, MixIn, Serial, Server, StreamRequest,
+    StreamRequestHandler, Threading, UnixDatagramServer, UnixStreamServer,
+};
+
+use crate::serve::{WATCHDOG, read_all, serve};
+
+/// A folder of its own, gone when dropped.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Folder {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("ropewalk-server-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&path).unwrap();
+        Folder(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+struct Echo;
+
+impl StreamRequestHandler for Echo {
+    fn handle(&mut self, request: &mut StreamRequest) -> HandlerResult {
+        let data = request.recv(1024)?;
+        Ok(request.send_all(&data)?)
+    }
+    fn disable_nagle_algorithm(&self) -> bool {
+        false // without meaning here, and no error
+    }
+}
+
+impl DatagramRequestHandler for Echo {
+    fn handle(&mut self, request: &mut DatagramRequest) -> HandlerResult {
+        request.wfile = request.packet.to_vec();
+        Ok(())
+    }
+}
+
+fn accept_take_the_request_close<M: MixIn>() {
+    let folder = Folder::new();
+    let path = folder.0.join("socket");
+    let served = serve(Server::<StreamRequest, _, M>::new(path.as_path(), || Echo).unwrap());
+    for word in ["one", "two"] {
+        let mut client = UnixStream::connect(&path).unwrap();
+        client.set_read_timeout(Some(WATCHDOG)).unwrap();
+        client.write_all(word.as_bytes()).unwrap();
+        assert_eq!(read_all(client), word);
+    }
+    drop(served);
+    assert!(!path.exists(), "the file goes with its server");
+}
+
+#[test]
+fn accept_take_the_request_close_on_a_serial_server() {
+    accept_take_the_request_close::<Serial>();
+}
+
+#[test]
+fn accept_take_the_request_close_on_a_threading_server() {
+    accept_take_the_request_close::<Threading>();
+}
+
+fn a_datagram_is_answered<M: MixIn>() {
+    let folder = Folder::new();
+    let path = folder.0.join("server");
+    let _served = serve(Server::<DatagramRequest, _, M>::new(path.as_path(), || Echo).unwrap());
+    let client = UnixDatagram::bind(folder.0.join("client")).unwrap();
+    client.set_read_timeout(Some(WATCHDOG)).unwrap();
+    // One that has no path cannot be answered, and the server goes on.
+    UnixDatagram::unbound().unwrap().send_to(b"nobody", &path).unwrap();
+    client.send_to(b"hello", &path).unwrap();
+    let mut buffer = [0; 64];
+    let length = client.recv(&mut buffer).unwrap();
+    assert_eq!(&buffer[..length], b"hello");
+}
+
+#[test]
+fn a_datagram_is_answered_by_a_serial_server() {
+    a_datagram_is_answered::<Serial>();
+}
+
+#[test]
+fn a_datagram_is_answered_by_a_threading_server() {
+    a_datagram_is_answered::<Threading>();
+}
+
+#[test]
+fn a_path_that_is_held_is_said_and_one_left_behind_is_taken() {
+    let folder = Folder::new();
+    let path = folder.0.join("socket");
+    let server = UnixStreamServer::new(path.as_path(), || Echo).unwrap();
+    let error = UnixStreamServer::new(path.as_path(), || Echo).unwrap_err();
+    assert_eq!(error.kind(), ropewalk::error::ErrorKind::AddressInUse);
+    assert!(path.exists(), "the holder's file stays");
+    drop(server);
+    drop(UnixDatagram::bind(&path).unwrap()); // dies, and leaves its file
+    drop(UnixDatagramServer::new(path.as_path(), || Echo).unwrap());
+    assert!(!path.exists());
+}
