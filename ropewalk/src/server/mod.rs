@@ -25,12 +25,12 @@
 //! A request's way, with the hooks of [`BaseServer`] in their order:
 //!
 //! ```text
-//!  serving thread   get_request → verify_request → process_request ─┐  then service_actions
-//!                                      │ no                         │
-//!                                      ▼                            ▼ Serial: here; Threading: there
-//!  where it runs    shutdown_request → close_request ◀─ finish_request ─ handle_error if it fails
-//!                                                       │
-//!                                         setup → handle → finish
+//! serving thread   get_request ─▶ verify_request ─yes▶ process_request    (service_actions)
+//!                                       │no                  │ Serial: stays; Threading: goes
+//! ───────────────────────────────────── │ ────────────────── ▼ ─────────────────────────────
+//! where it runs                         │             finish_request: setup, handle, finish
+//!                                       ▼                    │ handle_error, if it failed
+//!                   close_request ◀─ shutdown_request ◀──────┘
 //! ```
 //!
 //! By default a server accepts, takes the request, and closes: the connection is over when

@@ -170,8 +170,11 @@ impl<R: Request, S: BaseServer<R>, M: MixIn> Server<R, S, M> {
     /// The first that a close gave; all are closed.
     #[doc(alias = "server_close")]
     pub fn close(self) -> Result<()> {
-        let closed = self.sockets.into_iter().map(|mut socket| socket.socket.close());
-        closed.fold(Ok(()), |first, closed| first.and(closed))
+        let mut closed = Ok(());
+        for mut socket in self.sockets {
+            closed = closed.and(socket.socket.close());
+        }
+        closed
     }
 
     fn serve_until_asked(&self) -> Result<()> {

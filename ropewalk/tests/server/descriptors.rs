@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
 
 use ropewalk::Addr;
 use ropewalk::error::ErrorKind;
@@ -12,7 +13,7 @@ use ropewalk::server::{
     ThreadingTcpServer,
 };
 
-use crate::serve::dial;
+use crate::serve::{Ends, WATCHDOG, dial};
 
 /// The environment's word that the server's part is meant to run.
 const PART: &str = "ROPEWALK_SERVER_PART";
@@ -97,11 +98,19 @@ fn out_of_descriptors_accepting_pauses_and_recovers() {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
+        .map(Ends)
         .unwrap();
-    let mut said = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-    let mut next = |word: &str| {
-        said.find_map(|line| line.split_once(word).map(|(_, rest)| rest.trim().to_owned()))
-            .unwrap_or_else(|| panic!("it never said {word:?}"))
+    let (tell, said) = mpsc::channel();
+    let stdout = BufReader::new(child.0.stdout.take().unwrap());
+    // Ends with the child, which ends with the test.
+    std::thread::spawn(move || {
+        stdout.lines().map_while(Result::ok).try_for_each(|line| tell.send(line))
+    });
+    let next = |word: &str| loop {
+        let line = said.recv_timeout(WATCHDOG).unwrap_or_else(|_| panic!("never: {word:?}"));
+        if let Some((_, rest)) = line.split_once(word) {
+            break rest.trim().to_owned();
+        }
     };
     let at: SocketAddr = next("at ").parse().unwrap();
     let mut clients: Vec<_> = (0..CLIENTS).map(|_| dial(at)).collect();
@@ -118,5 +127,5 @@ fn out_of_descriptors_accepting_pauses_and_recovers() {
     drop(last);
     let in_vain: usize = next("in vain ").parse().unwrap();
     assert!((3..TRIES_IN_VAIN).contains(&in_vain), "{in_vain} tries in vain");
-    assert!(child.wait().unwrap().success());
+    assert!(child.0.wait().unwrap().success());
 }

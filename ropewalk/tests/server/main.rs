@@ -5,6 +5,7 @@
 
 #![allow(dead_code, reason = "a file that the load tests use, too")]
 #![allow(unreachable_pub, reason = "as above")]
+#![allow(clippy::print_stderr, reason = "says which test was not run")]
 #![allow(clippy::unwrap_used, reason = "a test's way to fail")]
 
 // What it counts is in /proc.

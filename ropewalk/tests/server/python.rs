@@ -2,14 +2,14 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use ropewalk::server::{
     DatagramRequest, DatagramRequestHandler, HandlerResult, MixIn, Serial, Server, StreamRequest,
     StreamRequestHandler, Threading,
 };
 
-use crate::serve::{ask, datagrams, dial, has_python, python, serve};
+use crate::serve::{Ends, ask, datagrams, dial, has_python, python, serve};
 
 /// One line in capitals; one datagram in capitals.
 struct Upper;
@@ -87,16 +87,6 @@ const SERVERS: &str = "import socketserver, sys, threading\n\
     \x20   threading.Thread(target=server.serve_forever, daemon=True).start()\n\
     print(*('127.0.0.1:%d' % server.server_address[1] for server in servers), flush=True)\n\
     sys.stdin.read()\n";
-
-/// A process that ends with the test.
-struct Ends(Child);
-
-impl Drop for Ends {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 #[test]
 fn one_client_gets_the_same_from_cpythons_socketserver_and_from_ours() {

@@ -3,7 +3,7 @@
 
 use std::io::Read;
 use std::net::{Shutdown, SocketAddr, TcpStream, UdpSocket};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output};
 use std::sync::{Arc, Condvar, Mutex, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -128,6 +128,16 @@ impl Trace {
             self.0.1.wait_timeout_while(self.0.0.lock().unwrap(), WATCHDOG, missing).unwrap();
         assert!(!time.timed_out(), "never came: {last}; only {notes:?}");
         notes.join(" ")
+    }
+}
+
+/// A process that ends with the test.
+pub struct Ends(pub Child);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 

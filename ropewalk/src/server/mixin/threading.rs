@@ -47,7 +47,8 @@ impl Place for Threading {
                 its_worker.work(request, working);
             }
         });
-        if let (Err(error), Some(request)) = (spawned, take(&seat)) {
+        let Err(error) = spawned else { return };
+        if let Some(request) = take(&seat) {
             let why = format!("no thread could be started: {error}");
             worker.fail(request, &HandlerError::Failed(why.into()));
         }
