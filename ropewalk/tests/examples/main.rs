@@ -71,6 +71,31 @@ fn unstamped(line: &str) -> &str {
     rest
 }
 
+#[test]
+fn the_socketserver_programs_answer_and_the_tcp_one_closes() {
+    let tcp = "import socket, sys\n\
+        host, port = sys.argv[1].rsplit(':', 1)\n\
+        s = socket.create_connection((host, int(port)), timeout=60)\n\
+        s.sendall(b'hello\\n')\n\
+        print(b''.join(iter(lambda: s.recv(1024), b'')).decode(), end='')\n";
+    let udp = "import socket, sys\n\
+        host, port = sys.argv[1].rsplit(':', 1)\n\
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n\
+        s.settimeout(60)\n\
+        s.sendto(b'hello\\n', (host, int(port)))\n\
+        print(s.recv(1024).decode(), end='')\n";
+    for (server, client) in [("socketserver_tcp", tcp), ("socketserver_udp", udp)] {
+        for start_server in [start_example, start_python] {
+            let mut serving = start_server(server);
+            let address = serving.address();
+            for _ in 0..3 {
+                let asking = Program::start(python_as_written(client).arg(&address));
+                assert_eq!(unstamped(&asking.talk("")), "hello\n", "{server} at {address}");
+            }
+        }
+    }
+}
+
 /// The notes' Twisted client, told another port.
 fn twisted(name: &str, port: u16) -> Program {
     let program = match name {
