@@ -377,6 +377,7 @@ impl FromStr for Target {
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Target::Name(host, port) if host.is_empty() => write!(f, "*:{port}"),
             Target::Name(host, port) => write!(f, "{host}:{port}"),
             Target::Addr(addr) => addr.fmt(f),
         }

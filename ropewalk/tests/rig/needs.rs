@@ -1,0 +1,30 @@
+//! What a test needs beside this crate, and what happens where it is missing.
+
+use std::process::Command;
+
+/// Whether a need is met. With `ROPEWALK_ALL=1` it must be.
+#[track_caller]
+pub fn needs(need: &str, met: bool) -> bool {
+    if !met {
+        assert!(std::env::var_os("ROPEWALK_ALL").is_none(), "{need} is missing");
+        eprintln!("not run: {need} is missing");
+    }
+    met
+}
+
+/// Whether a program is there.
+#[track_caller]
+pub fn has(program: &str) -> bool {
+    let found = Command::new("sh").args(["-c", &format!("command -v {program}")]).output();
+    needs(program, found.is_ok_and(|output| output.status.success()))
+}
+
+/// CPython, to run this text with these words, if it is there.
+#[track_caller]
+pub fn python(script: &str, words: &[&str]) -> Option<Command> {
+    has("python3").then(|| {
+        let mut python = Command::new("python3");
+        python.args(["-c", script]).args(words);
+        python
+    })
+}
