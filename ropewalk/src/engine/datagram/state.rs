@@ -12,6 +12,8 @@ use crate::protocol::{Kind, Mailbox, Reason, Timer};
 
 /// One datagram socket, without its descriptor and its protocol.
 pub(super) struct State {
+    /// The protocol has heard of its socket.
+    made: bool,
     phase: Phase,
     /// Why it ends now, as soon as no callback of it runs.
     end: Option<Reason>,
@@ -30,8 +32,6 @@ pub(super) struct State {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// The protocol has not heard of its socket.
-    Opening,
     Open,
     /// It closes once the queue is empty.
     Closing,
@@ -49,7 +49,8 @@ pub(super) enum Handed {
 impl State {
     pub(super) fn new() -> State {
         State {
-            phase: Phase::Opening,
+            made: false,
+            phase: Phase::Open,
             end: None,
             queue: VecDeque::new(),
             queue_bytes: 0,
@@ -65,22 +66,19 @@ impl State {
     }
 
     pub(super) fn made(&mut self) {
-        if self.phase == Phase::Opening {
-            self.phase = Phase::Open;
-        }
+        self.made = true;
     }
 
     pub(super) fn is_made(&self) -> bool {
-        self.phase != Phase::Opening
+        self.made
     }
 
     pub(super) fn is_open(&self) -> bool {
         self.phase == Phase::Open && self.end.is_none()
     }
 
-    /// Receiving and sending begin and end together.
     pub(super) fn is_reading(&self) -> bool {
-        self.is_open()
+        self.made && self.is_open()
     }
 
     pub(super) fn is_over(&self) -> bool {
@@ -166,10 +164,8 @@ impl State {
 
     /// Closes once the queue is empty.
     pub(super) fn close(&mut self) {
-        match self.phase {
-            Phase::Open => self.phase = Phase::Closing,
-            Phase::Opening => self.fail(Reason::new(Kind::Aborted)),
-            Phase::Closing | Phase::Over => {}
+        if self.phase == Phase::Open {
+            self.phase = Phase::Closing;
         }
     }
 
@@ -185,14 +181,15 @@ impl State {
         if self.is_over() {
             return None;
         }
-        let done = self.phase == Phase::Closing && self.queue.is_empty() && self.errors.is_empty();
+        // One that is closed before it was made is made first.
+        let closes = self.made && self.phase == Phase::Closing;
+        let done = closes && self.queue.is_empty() && self.errors.is_empty();
         self.end.take().or_else(|| done.then(|| Reason::new(Kind::Closed)))
     }
 
     /// It is over: whether its protocol was told of it, the reason with what was not sent,
     /// and the timers that are to be cancelled.
     pub(super) fn bury(&mut self, why: Reason) -> (bool, Reason, Vec<u64>) {
-        let made = self.is_made();
         self.phase = Phase::Over;
         if let Some(mailbox) = self.mailbox.take() {
             mailbox.mark_gone();
@@ -204,7 +201,7 @@ impl State {
         let mut keys: Vec<u64> = self.timers.drain(..).map(|(_, key)| key).collect();
         keys.extend(self.flush_timer.take());
         keys.extend(self.retry_timer.take());
-        (made, why, keys)
+        (self.made, why, keys)
     }
 
     // Timers.

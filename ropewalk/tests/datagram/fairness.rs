@@ -1,0 +1,84 @@
+//! A socket that always has more to receive holds up nobody.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use ropewalk::addr::Site;
+use ropewalk::service::Echo;
+
+use crate::rig::{Rig, Script, WATCHDOG, on};
+
+/// A socket that sends each datagram on to itself, so that its kernel never has no more.
+#[track_caller]
+fn flood_itself(rig: &Rig, bytes: usize) -> Arc<AtomicUsize> {
+    let count = Arc::new(AtomicUsize::new(0));
+    let counted = count.clone();
+    let script = Script::new()
+        .made(move |transport| {
+            let own = transport.local_addr();
+            for _ in 0..3 {
+                transport.send_to(&vec![7; bytes], &own);
+            }
+        })
+        .data(move |transport, data, from| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            transport.send_to(data, from);
+        });
+    rig.listen(script);
+    count
+}
+
+/// Asks a TCP echo on the same loop until so many datagrams have passed beside it.
+#[track_caller]
+fn tcp_is_served_beside(rig: &Rig, count: &AtomicUsize, datagrams: usize) {
+    let site = Site::Tcp(("127.0.0.1", 0).into());
+    let at = rig.call(|net| {
+        let listener = net.listen(site, Box::new(|| Echo)).unwrap();
+        listener.addrs()[0].ip().unwrap()
+    });
+    let mut stream = TcpStream::connect(at).unwrap();
+    stream.set_read_timeout(Some(WATCHDOG)).unwrap();
+    let mut rounds = 0;
+    while rounds < 20 || count.load(Ordering::Relaxed) < datagrams {
+        let mut answer = [0; 5];
+        stream.write_all(b"hello").unwrap();
+        stream.read_exact(&mut answer).unwrap();
+        assert_eq!(&answer, b"hello");
+        rounds += 1;
+    }
+}
+
+#[test]
+fn ten_thousand_datagrams_leave_a_connection_its_turns() {
+    on(
+        |kind| kind.is_udp(),
+        |rig| {
+            let count = flood_itself(rig, 100);
+            tcp_is_served_beside(rig, &count, 10_000);
+        },
+    );
+}
+
+#[test]
+fn empty_datagrams_count_as_well() {
+    on(
+        |kind| kind.is_udp(),
+        |rig| {
+            let count = flood_itself(rig, 0);
+            tcp_is_served_beside(rig, &count, 10_000);
+        },
+    );
+}
+
+#[test]
+fn long_datagrams_are_bounded_by_their_bytes() {
+    on(
+        |kind| kind.is_udp(),
+        |rig| {
+            let count = flood_itself(rig, 60_000);
+            tcp_is_served_beside(rig, &count, 1_000);
+        },
+    );
+}

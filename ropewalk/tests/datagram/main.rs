@@ -1,0 +1,15 @@
+//! Datagram sockets: one rule of their life a test, on every engine and over every kind of
+//! socket that it can be seen on.
+
+#![allow(unreachable_pub, reason = "the rig is written as a library is")]
+#![allow(clippy::unwrap_used, reason = "a test's way to fail")]
+#![allow(clippy::print_stderr, reason = "a failing rule says on which engine")]
+
+mod echo;
+mod errors;
+mod fairness;
+mod interop;
+mod life;
+mod opening;
+mod queue;
+mod rig;
