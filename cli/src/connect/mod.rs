@@ -35,7 +35,7 @@ pub(crate) fn run(connect: &Connect, log: &Log) -> Result<u8, Failure> {
     let plan = Plan::new(connect)?;
     let output = stdio::output()
         .and_then(|output| Writer::start("output", output, OUTPUT_BYTES, |_| String::new()))
-        .map_err(|error| cannot("write to standard output", &error))?;
+        .map_err(|error| output_failed(&error))?;
     let reactor = Reactor::builder().limits(patient(connect.timeout)).build();
     let reactor = reactor.map_err(|error| explain::plain(&error))?;
     let course = Rc::new(Course::default());
@@ -48,7 +48,8 @@ pub(crate) fn run(connect: &Connect, log: &Log) -> Result<u8, Failure> {
     match course.end.take() {
         Some((why, true)) => plan.conclude(&course, &why, written, log),
         Some((why, false)) => Err(plan.unreached(&why)),
-        None => Ok(0), // the reactor ends with the conversation, so there was an end
+        // The reactor ends with the conversation, so there was an end.
+        None => Err(Failure::new(failure::OTHER, "the conversation ended unheard")),
     }
 }
 
@@ -167,11 +168,12 @@ impl<'a> Plan<'a> {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
                 return Ok(failure::OUTPUT_GONE); // whoever read it knows
             }
-            Err(error) => return Err(cannot("write to standard output", &error)),
+            Err(error) => return Err(output_failed(&error)),
             Ok(()) => {}
         }
         if let Some(error) = &*course.input_failed.borrow() {
-            return Err(cannot("read standard input", error));
+            let sentence = format!("cannot read standard input: {error}");
+            return Err(Failure::new(failure::OTHER, sentence).help("a file or a pipe can be read"));
         }
         if why.unsent() > 0 && log.level() >= Level::More {
             log.say(&format!("{} B were not taken by {}", why.unsent(), self.endpoint));
@@ -206,6 +208,7 @@ fn patient(timeout: Option<Duration>) -> Limits {
     Limits { write_stall: stall, flush: stall, reset_held: FOREVER, ..Limits::default() }
 }
 
-fn cannot(what: &str, error: &io::Error) -> Failure {
-    Failure::new(failure::OTHER, format!("cannot {what}: {error}"))
+fn output_failed(error: &io::Error) -> Failure {
+    Failure::new(failure::OTHER, format!("cannot write to standard output: {error}"))
+        .help("the answer is cut: make room for it, and ask again")
 }
