@@ -9,8 +9,9 @@ pub(crate) const PIECE_BYTES: usize = 64 * 1024;
 /// The largest piece of input that is sent as one datagram: what IPv4 can carry. What
 /// stands in a pipe beyond it is the next datagram.
 pub(crate) const DATAGRAM_BYTES: usize = 65_507;
-/// Datagrams that may wait for the kernel before input waits for them.
-pub(crate) const QUEUE_DATAGRAMS: usize = 64;
+/// Datagrams that may wait for the kernel. At it: input waits for them. Even of the largest
+/// they are half of what the library queues before it drops.
+pub(crate) const QUEUE_DATAGRAMS: usize = 8;
 /// So long it is, until it is looked whether they still do.
 pub(crate) const QUEUE_LOOK: Duration = Duration::from_millis(5);
 /// Bytes that wait for standard output. At it: the peer is no longer read from, until half

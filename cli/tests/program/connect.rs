@@ -5,9 +5,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::net::UnixListener;
 use std::time::Duration;
 
-use rustix::event::PollFlags;
-
-use crate::rig::{Peer, Running, TempPath, pattern, program, serve};
+use crate::rig::{Peer, Running, TempPath, pattern, program, serve, write_while_taken};
 
 /// Reads all that the program sends, to the end of its input.
 fn whole(stream: &mut TcpStream) -> Vec<u8> {
@@ -80,11 +78,7 @@ fn a_peer_that_ends_first_and_never_reads_is_left_in_the_end() {
     let mut run = peer.connect(["-v"]);
     assert_eq!(run.read(10), b"I hear you");
     let stdin = run.stdin.take().unwrap();
-    rustix::io::ioctl_fionbio(&stdin, true).unwrap();
-    let data = pattern(1 << 20);
-    while ready(&stdin, PollFlags::OUT, Duration::from_millis(300)) {
-        rustix::io::write(&stdin, &data).unwrap();
-    }
+    write_while_taken(&stdin, &vec![b'x'; 32 << 20]);
     go_on.send(()).unwrap();
     let ended = run.end();
     assert_eq!(ended.code, Some(0), "{}", ended.said);
@@ -159,18 +153,12 @@ fn a_peer_that_reads_slowly_holds_input_back_and_loses_nothing() {
         assert!(whole(&mut stream) == pattern(MUCH), "every byte, in order");
     });
     let mut run = peer.connect([]);
-    let stdin = run.stdin.take().unwrap();
-    rustix::io::ioctl_fionbio(&stdin, true).unwrap(); // our end of the pipe
+    let mut stdin = run.stdin.take().unwrap();
     let data = pattern(MUCH);
-    let mut taken = 0;
     // What is taken while nobody reads is what buffers hold: the kernel's and one piece.
-    while taken < MUCH && ready(&stdin, PollFlags::OUT, Duration::from_millis(500)) {
-        taken += rustix::io::write(&stdin, &data[taken..]).unwrap();
-    }
+    let taken = write_while_taken(&stdin, &data);
     assert!(taken < MUCH / 2, "{taken} bytes were taken for a peer that reads nothing");
     go_on.send(()).unwrap();
-    rustix::io::ioctl_fionbio(&stdin, false).unwrap();
-    let mut stdin = stdin;
     stdin.write_all(&data[taken..]).unwrap();
     drop(stdin);
     assert_eq!(run.finish().code, Some(0));
@@ -182,14 +170,9 @@ fn a_reader_of_its_output_that_is_slow_holds_the_peer_back_and_loses_nothing() {
     const MUCH: usize = 32 << 20;
     let (tell, told) = std::sync::mpsc::channel();
     let peer = Peer::new(move |mut stream| {
-        rustix::io::ioctl_fionbio(&stream, true).unwrap();
         let data = pattern(MUCH);
-        let mut taken = 0;
-        while taken < MUCH && ready(&stream, PollFlags::OUT, Duration::from_millis(500)) {
-            taken += rustix::io::write(&stream, &data[taken..]).unwrap();
-        }
+        let taken = write_while_taken(&stream, &data);
         tell.send(taken).unwrap();
-        rustix::io::ioctl_fionbio(&stream, false).unwrap();
         stream.write_all(&data[taken..]).unwrap();
     });
     let run = peer.connect([]);
@@ -199,12 +182,6 @@ fn a_reader_of_its_output_that_is_slow_holds_the_peer_back_and_loses_nothing() {
     assert_eq!((ended.code, ended.said.as_str()), (Some(0), ""));
     assert!(ended.stdout == pattern(MUCH), "every byte, in order");
     peer.join();
-}
-
-fn ready(fd: impl std::os::fd::AsFd, flags: PollFlags, within: Duration) -> bool {
-    let within = rustix::event::Timespec::try_from(within).unwrap();
-    let mut polled = [rustix::event::PollFd::new(&fd, flags)];
-    rustix::event::poll(&mut polled, Some(&within)).unwrap() > 0
 }
 
 #[test]

@@ -1,9 +1,16 @@
 //! Datagrams: served, and talked in.
 
+use std::io::Write;
 use std::net::UdpSocket;
 use std::os::unix::net::UnixDatagram;
+use std::time::Duration;
 
-use crate::rig::{Running, Serving, TempPath, WATCHDOG, assert_stamped, program, serve};
+use rustix::event::PollFlags;
+
+use crate::rig::{
+    Running, Serving, TempPath, WATCHDOG, assert_stamped, is_ready, pattern, program, serve,
+    write_while_taken,
+};
 
 /// A peer that answers a few datagrams, each by this.
 fn peer(answers: usize, answer: impl Fn(&[u8]) -> Vec<u8> + Send + 'static) -> u16 {
@@ -111,30 +118,69 @@ fn under_prompt_each_line_is_a_datagram() {
 
 #[test]
 fn a_slow_receiver_of_unix_datagrams_holds_input_back_and_loses_nothing() {
+    const MUCH: usize = 16 << 20;
     let path = TempPath::new("slow.gram");
     let socket = UnixDatagram::bind(&path.0).unwrap();
-    let endpoint = format!("unixgram:{}", path.text());
-    let arguments = ["connect", &endpoint, "--linger", "10ms"];
-    let mut run = Running::start(&mut program(arguments));
-    // Each line is written by itself, so that each may be a datagram of its own.
-    let mut stdin = run.stdin.take().unwrap();
-    let writer = std::thread::spawn(move || {
-        for number in 0..5000 {
-            std::io::Write::write_all(&mut stdin, format!("{number}\n").as_bytes()).unwrap();
-        }
-    });
-    let mut all = Vec::new();
-    let mut buffer = [0; 70_000];
-    let expected: String = (0..5000).map(|number| format!("{number}\n")).collect();
     socket.set_read_timeout(Some(WATCHDOG)).unwrap();
-    while all.len() < expected.len() {
+    let endpoint = format!("unixgram:{}", path.text());
+    let mut run = Running::start(&mut program(["connect", &endpoint, "--linger", "10ms"]));
+    let data = pattern(MUCH);
+    let mut stdin = run.stdin.take().unwrap();
+    // What is taken while nobody receives is what queues hold.
+    let taken = write_while_taken(&stdin, &data);
+    assert!(taken < MUCH / 2, "{taken} bytes were taken for a peer that receives nothing");
+    let rest = data[taken..].to_vec();
+    let writer = std::thread::spawn(move || stdin.write_all(&rest).unwrap());
+    let mut all = Vec::new();
+    let mut buffer = vec![0; 70_000];
+    while all.len() < MUCH {
         let count = socket.recv(&mut buffer).unwrap();
         all.extend_from_slice(&buffer[..count]);
     }
-    assert!(all == expected.as_bytes(), "every datagram, in order");
+    assert!(all == data, "every datagram, in order");
     writer.join().unwrap();
     let ended = run.end();
     assert_eq!((ended.code, ended.said.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn datagrams_for_which_output_has_no_room_are_dropped_and_counted() {
+    let path = TempPath::new("flood.gram");
+    let socket = UnixDatagram::bind(&path.0).unwrap();
+    socket.set_read_timeout(Some(WATCHDOG)).unwrap();
+    socket.set_write_timeout(Some(WATCHDOG)).unwrap();
+    let endpoint = format!("unixgram:{}", path.text());
+    let mut run = Running::start(&mut program(["connect", &endpoint, "--linger", "200ms"]));
+    run.write(b"flood me");
+    let (_, from) = socket.recv_from(&mut [0; 64]).unwrap();
+    // Several times what its queue and a pipe hold. Here the kernel loses none, and nobody
+    // reads before most of them have come.
+    for _ in 0..2000 {
+        socket.send_to_addr(&[b'x'; 1024], &from).unwrap();
+    }
+    let ended = run.finish();
+    let said = &ended.said;
+    assert!(said.ends_with(" came and were dropped, as standard output had no room\n"), "{said}");
+    let count: usize = said.split(' ').next().unwrap().parse().unwrap();
+    assert_eq!((ended.code, ended.stdout.len() / 1024 + count), (Some(0), 2000), "{said}");
+}
+
+#[test]
+fn each_answer_is_a_reason_to_wait_for_the_next() {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(WATCHDOG)).unwrap();
+    let mut run = connect(socket.local_addr().unwrap().port(), &["--linger", "3s"]);
+    run.write(b"count");
+    let (_, from) = socket.recv_from(&mut [0; 64]).unwrap();
+    run.end_input();
+    for number in 0..8 {
+        // Longer in all than the linger, each shorter.
+        let more = is_ready(&socket, PollFlags::IN, Duration::from_millis(500));
+        assert!(!more, "nothing else was asked");
+        socket.send_to(&[b'0' + number], from).unwrap();
+    }
+    let ended = run.end();
+    assert_eq!((ended.code, ended.stdout.as_slice()), (Some(0), &b"01234567"[..]));
 }
 
 #[test]

@@ -3,11 +3,13 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::fd::AsFd;
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, Output, Stdio};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// Far beyond any promise: only a hang meets it.
@@ -301,5 +303,26 @@ pub(crate) fn assert_stamped(answer: &str, message: &str) {
 
 /// Bytes that are all different enough to notice a loss.
 pub(crate) fn pattern(count: usize) -> Vec<u8> {
-    (0..count as u64).map(|at| (at.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8).collect()
+    let words = (1..=count as u64 / 8 + 1).map(|at| at.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let mut bytes: Vec<u8> = Vec::with_capacity(count + 8);
+    words.for_each(|word| bytes.extend_from_slice(&word.to_le_bytes()));
+    bytes.truncate(count);
+    bytes
+}
+
+/// Writes until no more is taken for a while, or all of it; and how much it was.
+pub(crate) fn write_while_taken(to: impl AsFd, data: &[u8]) -> usize {
+    rustix::io::ioctl_fionbio(&to, true).unwrap(); // this end is ours alone
+    let mut taken = 0;
+    while taken < data.len() && is_ready(&to, PollFlags::OUT, Duration::from_millis(500)) {
+        taken += rustix::io::write(&to, &data[taken..]).unwrap();
+    }
+    rustix::io::ioctl_fionbio(&to, false).unwrap();
+    taken
+}
+
+/// Whether it is ready within this time.
+pub(crate) fn is_ready(fd: impl AsFd, flags: PollFlags, within: Duration) -> bool {
+    let within = Timespec::try_from(within).unwrap();
+    poll(&mut [PollFd::new(&fd, flags)], Some(&within)).unwrap() > 0
 }

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 
 use rustix::process::Signal;
 
-use crate::rig::{Serving, serve};
+use crate::rig::{Serving, serve, write_while_taken};
 
 #[test]
 fn a_connection_that_is_open_when_told_to_stop_is_drained() {
@@ -29,22 +29,9 @@ fn clog(serving: &Serving) -> TcpStream {
     let mut stream = serving.dial();
     stream.write_all(b"x").unwrap();
     stream.read_exact(&mut [0; 1]).unwrap(); // it is served
-    stream.set_nonblocking(true).unwrap();
-    let piece = [b'x'; 64 * 1024];
-    // Until the echo is stuck behind us, the server's buffers full, and then ours.
-    let mut idle = false;
-    loop {
-        match stream.write(&piece) {
-            Ok(_) => idle = false,
-            Err(_) if idle => return stream,
-            Err(_) => {
-                let mut polled =
-                    [rustix::event::PollFd::new(&stream, rustix::event::PollFlags::OUT)];
-                let within = rustix::event::Timespec { tv_sec: 0, tv_nsec: 300_000_000 };
-                idle = rustix::event::poll(&mut polled, Some(&within)).unwrap() == 0;
-            }
-        }
-    }
+    // Until the echo is stuck behind us, the server's buffers are full, and then ours.
+    write_while_taken(&stream, &vec![b'x'; 64 << 20]);
+    stream
 }
 
 #[test]

@@ -5,11 +5,11 @@ use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::process::Stdio;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::PollFlags;
 use rustix::fs::{OFlags, fcntl_getfl};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
-use crate::rig::{Peer, Running, WATCHDOG};
+use crate::rig::{Peer, Running, WATCHDOG, is_ready};
 
 /// A terminal, and whoever sits at it.
 struct Terminal {
@@ -46,9 +46,8 @@ impl Terminal {
     #[track_caller]
     fn shows(&mut self, words: &str) {
         while !self.seen.contains(words) {
-            let within = Timespec::try_from(WATCHDOG).unwrap();
-            let ready = poll(&mut [PollFd::new(&self.person, PollFlags::IN)], Some(&within));
-            assert_eq!(ready, Ok(1), "no {words:?} in {:?}", self.seen);
+            let ready = is_ready(&self.person, PollFlags::IN, WATCHDOG);
+            assert!(ready, "no {words:?} in {:?}", self.seen);
             let mut bytes = [0; 4096];
             let count = self.person.read(&mut bytes).unwrap();
             self.seen.push_str(&String::from_utf8_lossy(&bytes[..count]));
