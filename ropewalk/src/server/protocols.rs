@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::handler::{BaseRequestHandler, HandlerResult};
-use super::hooks::BaseServer;
+use super::hooks::{BaseServer, ServerSocket};
 use super::stream::StreamRequest;
 use crate::addr::Addr;
 use crate::driver::{Blocking, BlockingAlarm, BlockingIo};
@@ -90,6 +90,15 @@ impl<F: Factory + Send + 'static> BaseServer<StreamRequest> for Protocols<F> {
         ProtocolHandler(self.clone())
     }
 
+    /// The descriptors that a connection's engine needs are there before the connection is
+    /// taken: if there are none, it waits in the queue, and not for nothing in a thread.
+    fn get_request(&self, socket: &ServerSocket) -> Result<StreamRequest> {
+        let alarm = new_alarm(socket.addr())?;
+        let mut request: StreamRequest = socket.take()?;
+        request.alarm = Some(alarm);
+        Ok(request)
+    }
+
     /// Their engines drain within their own grace, and then need a moment to say so.
     fn drain_grace(&self) -> Option<Duration> {
         Some(self.limits.drain_grace + limits::DRAIN_THREADS_MARGIN)
@@ -119,9 +128,9 @@ impl<F: Factory + Send + 'static> BaseRequestHandler<StreamRequest> for Protocol
         // From here on the machine closes it, in its own way.
         let Some(mut socket) = request.detach() else { return Ok(()) };
         let peer = &request.client_address;
-        let accepting = |error| Error::from_io(Operation::Accept, peer, error);
-        let io = Blocking::io(socket.detach()?.into()).map_err(accepting)?;
-        let alarm = BlockingAlarm::new().map_err(accepting)?;
+        let io = Blocking::io(socket.detach()?.into())
+            .map_err(|error| Error::from_io(Operation::Accept, peer, error))?;
+        let alarm = request.alarm.take().map_or_else(|| new_alarm(peer), Ok)?;
         let guest = Leaving(request.server.guest());
         self.0.serve(&guest.0, alarm, io, peer)?;
         Ok(())
@@ -132,6 +141,10 @@ impl<F> fmt::Debug for ProtocolHandler<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ProtocolHandler")
     }
+}
+
+fn new_alarm(at: &Addr) -> Result<BlockingAlarm> {
+    BlockingAlarm::new().map_err(|error| Error::from_io(Operation::Accept, at, error))
 }
 
 /// Whatever happens, the server is told that its guest left.

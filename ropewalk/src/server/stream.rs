@@ -15,7 +15,7 @@ use super::hooks::{Request, ServerSocket, sealed};
 use super::shutdown::ShutdownHandle;
 use crate::addr::{Addr, Site};
 use crate::clock::{Clock, MachineClock};
-use crate::driver;
+use crate::driver::{self, BlockingAlarm};
 use crate::engine::{bind_everywhere, unix_error};
 use crate::error::{Error, Operation, Result};
 use crate::limits;
@@ -55,13 +55,15 @@ pub struct StreamRequest {
     pub client_address: Addr,
     /// Reaches the server that accepted it, to shut it down.
     pub server: ShutdownHandle,
+    /// What a protocol's engine is woken by, made before the connection was taken.
+    pub(super) alarm: Option<BlockingAlarm>,
     begun: bool,
 }
 
 impl StreamRequest {
     fn new(socket: Socket, client_address: Addr, server: ShutdownHandle) -> StreamRequest {
         let (rfile, wfile) = files(socket);
-        StreamRequest { rfile, wfile, client_address, server, begun: false }
+        StreamRequest { rfile, wfile, client_address, server, alarm: None, begun: false }
     }
 
     /// Takes the connection out of the request: the server no longer closes it. What `rfile`

@@ -5,13 +5,15 @@ use std::net::{SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
+use std::time::Duration;
 
-use ropewalk::Addr;
 use ropewalk::error::ErrorKind;
 use ropewalk::server::{
-    BaseServer, HandlerResult, ServerSocket, StreamRequest, StreamRequestHandler,
+    BaseServer, HandlerResult, Protocols, ServerSocket, StreamRequest, StreamRequestHandler,
     ThreadingTcpServer,
 };
+
+use ropewalk::{Addr, Protocol, Transport};
 
 use crate::serve::{Ends, WATCHDOG, dial};
 
@@ -43,19 +45,40 @@ impl StreamRequestHandler for Lines {
     }
 }
 
-/// Prints each time that there was no descriptor.
-#[derive(Default)]
-struct Prints(AtomicUsize);
+/// The same as a protocol.
+struct LinesProtocol(Vec<u8>);
 
-impl BaseServer<StreamRequest> for Prints {
-    type Handler = Lines;
-    fn handler(&self, _: &Addr) -> Lines {
-        Lines
+impl Protocol for LinesProtocol {
+    fn data_received(&mut self, transport: &mut dyn Transport, data: &[u8]) {
+        self.0.extend_from_slice(data);
+        while let Some(end) = self.0.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = self.0.drain(..=end).collect();
+            transport.write(&line);
+            if line == b"stop\n" {
+                transport.net().stop();
+            }
+        }
+    }
+}
+
+/// Prints each time that there was no descriptor; all else is another server's.
+struct Prints<S> {
+    inner: S,
+    in_vain: AtomicUsize,
+}
+
+impl<S: BaseServer<StreamRequest>> BaseServer<StreamRequest> for Prints<S> {
+    type Handler = S::Handler;
+    fn handler(&self, client: &Addr) -> S::Handler {
+        self.inner.handler(client)
+    }
+    fn drain_grace(&self) -> Option<Duration> {
+        self.inner.drain_grace()
     }
     fn get_request(&self, socket: &ServerSocket) -> ropewalk::Result<StreamRequest> {
-        let taken = socket.take();
+        let taken = self.inner.get_request(socket);
         if taken.as_ref().is_err_and(|error| error.kind() == ErrorKind::NoDescriptors) {
-            self.0.fetch_add(1, Ordering::Relaxed);
+            self.in_vain.fetch_add(1, Ordering::Relaxed);
             print("none left");
         }
         taken
@@ -67,16 +90,27 @@ fn print(line: &str) {
     writeln!(std::io::stdout().lock(), "{line}").unwrap();
 }
 
-#[test]
-#[ignore = "the server's part, in a process with few descriptors"]
-fn a_server_with_few_descriptors() {
+fn serve_with_few<S: BaseServer<StreamRequest>>(inner: S) {
     if std::env::var_os(PART).is_none() {
         return;
     }
-    let server = ThreadingTcpServer::new(("127.0.0.1", 0), Prints::default()).unwrap();
+    let hooks = Prints { inner, in_vain: AtomicUsize::new(0) };
+    let server = ThreadingTcpServer::new(("127.0.0.1", 0), hooks).unwrap();
     print(&format!("at {}", server.local_addr()));
     server.serve_forever().unwrap();
-    print(&format!("in vain {}", server.hooks().0.load(Ordering::Relaxed)));
+    print(&format!("in vain {}", server.hooks().in_vain.load(Ordering::Relaxed)));
+}
+
+#[test]
+#[ignore = "the server's part, in a process with few descriptors"]
+fn handlers_with_few_descriptors() {
+    serve_with_few(|| Lines);
+}
+
+#[test]
+#[ignore = "the server's part, in a process with few descriptors"]
+fn protocols_with_few_descriptors() {
+    serve_with_few(Protocols::new(|| LinesProtocol(Vec::new())));
 }
 
 #[track_caller]
@@ -88,11 +122,20 @@ fn echoes(client: &mut TcpStream, word: &str) {
 }
 
 #[test]
-fn out_of_descriptors_accepting_pauses_and_recovers() {
+fn out_of_descriptors_a_server_of_handlers_pauses_accepting_and_recovers() {
+    pauses_accepting_and_recovers("descriptors::handlers_with_few_descriptors");
+}
+
+#[test]
+fn out_of_descriptors_a_server_of_protocols_pauses_accepting_and_recovers() {
+    pauses_accepting_and_recovers("descriptors::protocols_with_few_descriptors");
+}
+
+fn pauses_accepting_and_recovers(part: &str) {
     let mut child = Command::new("sh")
         .args(["-c", "ulimit -n $1; shift; exec \"$@\"", "sh", &DESCRIPTORS.to_string()])
         .arg(std::env::current_exe().unwrap())
-        .args(["descriptors::a_server_with_few_descriptors", "--exact", "--ignored"])
+        .args([part, "--exact", "--ignored"])
         .args(["--nocapture", "--test-threads=1"])
         .env(PART, "1")
         .stdin(Stdio::null())
