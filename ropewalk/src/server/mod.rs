@@ -90,6 +90,7 @@ pub use threads::ThreadServer;
 /// Serves TCP, one connection after another.
 ///
 /// ```
+/// use std::io::{BufRead, Write};
 /// use ropewalk::server::{HandlerResult, StreamRequest, StreamRequestHandler, TcpServer};
 /// use ropewalk::service::ctime;
 ///
@@ -97,14 +98,17 @@ pub use threads::ThreadServer;
 ///
 /// impl StreamRequestHandler for Timestamp {
 ///     fn handle(&mut self, request: &mut StreamRequest) -> HandlerResult {
-///         let data = request.recv(1024)?;
-///         request.send_all(&data)?;
+///         println!("...connected from: {}", request.client_address);
+///         let mut line = String::new();
+///         request.rfile.read_line(&mut line)?;
+///         write!(request.wfile, "[{}] {line}", ctime(std::time::SystemTime::now()))?;
 ///         Ok(())
 ///     }
 /// }
 ///
 /// # fn main() -> ropewalk::Result<()> {
 /// let server = TcpServer::new(0, || Timestamp)?;
+/// println!("waiting for connection..");
 /// # server.shutdown();
 /// server.serve_forever()
 /// # }
@@ -190,6 +194,22 @@ pub type UnixStreamServer<S> = TcpServer<S>;
 
 /// Serves a Unix stream socket, each connection in a thread: a [`ThreadingTcpServer`] at a
 /// path. See [`UnixStreamServer`].
+///
+/// ```
+/// # use ropewalk::server::{HandlerResult, StreamRequest, StreamRequestHandler};
+/// # struct Echo;
+/// # impl StreamRequestHandler for Echo {
+/// #     fn handle(&mut self, _: &mut StreamRequest) -> HandlerResult { Ok(()) }
+/// # }
+/// use ropewalk::server::ThreadingUnixStreamServer;
+/// # fn main() -> ropewalk::Result<()> {
+/// # if cfg!(not(unix)) { return Ok(()) }
+/// let path = std::env::temp_dir().join(format!("example-threads-{}", std::process::id()));
+/// let server = ThreadingUnixStreamServer::new(path.as_path(), || Echo)?;
+/// # server.shutdown();
+/// server.serve_forever()
+/// # }
+/// ```
 pub type ThreadingUnixStreamServer<S> = ThreadingTcpServer<S>;
 
 /// Serves a Unix datagram socket, one datagram after another: a [`UdpServer`] at a path. A
@@ -214,4 +234,20 @@ pub type UnixDatagramServer<S> = UdpServer<S>;
 
 /// Serves a Unix datagram socket, each datagram in a thread: a [`ThreadingUdpServer`] at a
 /// path. See [`UnixDatagramServer`].
+///
+/// ```
+/// # use ropewalk::server::{DatagramRequest, DatagramRequestHandler, HandlerResult};
+/// # struct Echo;
+/// # impl DatagramRequestHandler for Echo {
+/// #     fn handle(&mut self, _: &mut DatagramRequest) -> HandlerResult { Ok(()) }
+/// # }
+/// use ropewalk::server::ThreadingUnixDatagramServer;
+/// # fn main() -> ropewalk::Result<()> {
+/// # if cfg!(not(unix)) { return Ok(()) }
+/// let path = std::env::temp_dir().join(format!("example-packets-{}", std::process::id()));
+/// let server = ThreadingUnixDatagramServer::new(path.as_path(), || Echo)?;
+/// # server.shutdown();
+/// server.serve_forever()
+/// # }
+/// ```
 pub type ThreadingUnixDatagramServer<S> = ThreadingUdpServer<S>;

@@ -48,6 +48,14 @@ pub struct Protocols<F> {
 
 impl<F: Factory + Send + 'static> Protocols<F> {
     /// Protocols of this factory, with the default bounds.
+    ///
+    /// ```
+    /// # fn main() -> ropewalk::Result<()> {
+    /// use ropewalk::server::{Protocols, ThreadingTcpServer};
+    /// let server = ThreadingTcpServer::new(0, Protocols::new(|| ropewalk::service::Echo))?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn new(factory: F) -> Protocols<F> {
         Protocols::with(factory, Limits::default(), None)
     }

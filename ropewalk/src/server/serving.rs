@@ -73,6 +73,21 @@ impl<R: Request, S: BaseServer<R>, M: MixIn> Server<R, S, M> {
     ///
     /// # Errors
     /// The address cannot be bound: nothing is left bound.
+    ///
+    /// ```
+    /// # use ropewalk::server::{HandlerResult, StreamRequest, StreamRequestHandler, TcpServer};
+    /// # struct Echo;
+    /// # impl StreamRequestHandler for Echo {
+    /// #     fn handle(&mut self, _: &mut StreamRequest) -> HandlerResult { Ok(()) }
+    /// # }
+    /// # fn main() -> ropewalk::Result<()> {
+    /// let server = TcpServer::new(0, || Echo)?;
+    /// let taken = server.local_addr().ip().expect("an IP address");
+    /// let error = TcpServer::new(taken, || Echo).unwrap_err();
+    /// assert!(error.to_string().contains("address already in use"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn new(at: impl Into<R::Site>, server: S) -> Result<Server<R, S, M>> {
         let at = at.into();
         let state = State::new().map_err(|error| Error::from_io(Operation::Start, &at, error))?;
@@ -94,6 +109,21 @@ impl<R: Request, S: BaseServer<R>, M: MixIn> Server<R, S, M> {
     /// # Errors
     /// `AlreadyRunning`: it serves in another thread, or the caller is one of its serial
     /// handlers. What the system's wait says.
+    ///
+    /// ```
+    /// # use ropewalk::server::{HandlerResult, StreamRequest, StreamRequestHandler, TcpServer};
+    /// # struct Echo;
+    /// # impl StreamRequestHandler for Echo {
+    /// #     fn handle(&mut self, _: &mut StreamRequest) -> HandlerResult { Ok(()) }
+    /// # }
+    /// # fn main() -> ropewalk::Result<()> {
+    /// let server = TcpServer::new(0, || Echo)?;
+    /// let handle = server.shutdown_handle();
+    /// let thread = std::thread::spawn(move || server.serve_forever());
+    /// handle.shutdown(); // it may come before the loop does
+    /// thread.join().expect("it does not panic")
+    /// # }
+    /// ```
     pub fn serve_forever(&self) -> Result<()> {
         let _serving = self.worker.state.serve()?;
         self.serve_until_asked()?;
@@ -112,6 +142,23 @@ impl<R: Request, S: BaseServer<R>, M: MixIn> Server<R, S, M> {
     /// # Errors
     /// As [`serve_forever`](Self::serve_forever); and where that would pause accepting, the
     /// reason.
+    ///
+    /// ```
+    /// # use ropewalk::server::{HandlerResult, StreamRequest, StreamRequestHandler, TcpServer};
+    /// # struct Echo;
+    /// # impl StreamRequestHandler for Echo {
+    /// #     fn handle(&mut self, _: &mut StreamRequest) -> HandlerResult { Ok(()) }
+    /// # }
+    /// # fn main() -> ropewalk::Result<()> {
+    /// let server = TcpServer::new(0, || Echo)?;
+    /// let at = server.local_addr().ip().expect("an IP address");
+    /// let client = std::net::TcpStream::connect(at);
+    /// assert!(server.handle_request()?);
+    /// server.shutdown();
+    /// assert!(!server.handle_request()?); // `while server.handle_request()? {}` ends
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn handle_request(&self) -> Result<bool> {
         let state = &self.worker.state;
         let _serving = state.serve()?;
@@ -136,28 +183,107 @@ impl<R: Request, S: BaseServer<R>, M: MixIn> Server<R, S, M> {
     }
 
     /// Shuts it down from anywhere.
+    ///
+    /// ```
+    /// # use ropewalk::server::{HandlerResult, StreamRequest, StreamRequestHandler, TcpServer};
+    /// # struct Echo;
+    /// # impl StreamRequestHandler for Echo {
+    /// #     fn handle(&mut self, _: &mut StreamRequest) -> HandlerResult { Ok(()) }
+    /// # }
+    /// # fn main() -> ropewalk::Result<()> {
+    /// let server = TcpServer::new(0, || Echo)?;
+    /// let handle = server.shutdown_handle();
+    /// std::thread::spawn(move || handle.shutdown());
+    /// server.serve_forever()
+    /// # }
+    /// ```
     #[doc(alias = "shutdown")]
     pub fn shutdown_handle(&self) -> ShutdownHandle {
         ShutdownHandle::new(self.worker.state.clone())
     }
 
     /// The same as [`ShutdownHandle::shutdown`], for who has the server itself.
+    ///
+    /// ```
+    /// # use ropewalk::server::{HandlerResult, StreamRequest, StreamRequestHandler, TcpServer};
+    /// # struct Echo;
+    /// # impl StreamRequestHandler for Echo {
+    /// #     fn handle(&mut self, _: &mut StreamRequest) -> HandlerResult { Ok(()) }
+    /// # }
+    /// # fn main() -> ropewalk::Result<()> {
+    /// let server = TcpServer::new(0, || Echo)?;
+    /// std::thread::scope(|scope| {
+    ///     let serving = scope.spawn(|| server.serve_forever());
+    ///     server.shutdown();
+    ///     serving.join().expect("it does not panic")
+    /// })
+    /// # }
+    /// ```
     pub fn shutdown(&self) {
         self.shutdown_handle().shutdown();
     }
 
     /// Where it is bound: the first of [`addrs`](Self::addrs).
+    ///
+    /// ```
+    /// # use ropewalk::server::{HandlerResult, StreamRequest, StreamRequestHandler, TcpServer};
+    /// # struct Echo;
+    /// # impl StreamRequestHandler for Echo {
+    /// #     fn handle(&mut self, _: &mut StreamRequest) -> HandlerResult { Ok(()) }
+    /// # }
+    /// # fn main() -> ropewalk::Result<()> {
+    /// let server = TcpServer::new(("127.0.0.1", 0), || Echo)?;
+    /// assert_ne!(server.local_addr().port(), Some(0)); // the system has chosen
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "server_address")]
     pub fn local_addr(&self) -> &Addr {
         self.sockets[0].addr()
     }
 
     /// Every address it is bound to.
+    ///
+    /// ```
+    /// # use ropewalk::server::{HandlerResult, StreamRequest, StreamRequestHandler, TcpServer};
+    /// # struct Echo;
+    /// # impl StreamRequestHandler for Echo {
+    /// #     fn handle(&mut self, _: &mut StreamRequest) -> HandlerResult { Ok(()) }
+    /// # }
+    /// # fn main() -> ropewalk::Result<()> {
+    /// let server = TcpServer::new(0, || Echo)?;
+    /// for addr in server.addrs() {
+    ///     println!("serving on {addr}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn addrs(&self) -> impl Iterator<Item = &Addr> {
         self.sockets.iter().map(ServerSocket::addr)
     }
 
     /// What it was made of: the closure, or your [`BaseServer`].
+    ///
+    /// ```
+    /// # use ropewalk::server::{HandlerResult, StreamRequest, StreamRequestHandler, TcpServer};
+    /// # struct Echo;
+    /// # impl StreamRequestHandler for Echo {
+    /// #     fn handle(&mut self, _: &mut StreamRequest) -> HandlerResult { Ok(()) }
+    /// # }
+    /// # fn main() -> ropewalk::Result<()> {
+    /// # use ropewalk::{Addr, server::BaseServer};
+    /// struct Named(&'static str);
+    /// impl BaseServer<StreamRequest> for Named {
+    ///     type Handler = Echo;
+    ///     fn handler(&self, _: &Addr) -> Echo {
+    ///         Echo
+    ///     }
+    /// }
+    /// let server = TcpServer::new(0, Named("echo"))?;
+    /// assert_eq!(server.hooks().0, "echo");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn hooks(&self) -> &S {
         &self.worker.server
     }
@@ -168,6 +294,21 @@ impl<R: Request, S: BaseServer<R>, M: MixIn> Server<R, S, M> {
     ///
     /// # Errors
     /// The first that a close gave; all are closed.
+    ///
+    /// ```
+    /// # use ropewalk::server::{HandlerResult, StreamRequest, StreamRequestHandler, TcpServer};
+    /// # struct Echo;
+    /// # impl StreamRequestHandler for Echo {
+    /// #     fn handle(&mut self, _: &mut StreamRequest) -> HandlerResult { Ok(()) }
+    /// # }
+    /// # fn main() -> ropewalk::Result<()> {
+    /// let server = TcpServer::new(0, || Echo)?;
+    /// let at = server.local_addr().ip().expect("an IP address");
+    /// server.close()?;
+    /// assert!(std::net::TcpStream::connect(at).is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "server_close")]
     pub fn close(self) -> Result<()> {
         let mut closed = Ok(());

@@ -50,6 +50,17 @@ impl ShutdownHandle {
     ///
     /// Does not wait, and may be called any number of times. On a server of handlers it
     /// takes no lock and allocates nothing.
+    ///
+    /// ```
+    /// use ropewalk::server::ThreadingTcpServer;
+    /// use ropewalk::service::Echo;
+    /// # fn main() -> ropewalk::Result<()> {
+    /// let server = ThreadingTcpServer::protocol(0, || Echo)?;
+    /// let handle = server.shutdown_handle();
+    /// handle.shutdown(); // kept, until there is something to end
+    /// server.serve_forever()
+    /// # }
+    /// ```
     pub fn shutdown(&self) {
         self.0.ask();
     }
