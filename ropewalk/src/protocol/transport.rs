@@ -33,6 +33,7 @@ pub type Event = Box<dyn Any + Send>;
 ///
 /// Writes made inside one callback leave together, in one system call, when the callback
 /// returns.
+#[doc(alias = "transport")]
 pub trait Transport {
     /// Sends bytes. Taken whole while less than the hard limit (16 × the high mark) is
     /// unsent; begun at or past it, the connection ends with

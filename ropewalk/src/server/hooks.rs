@@ -270,6 +270,13 @@ pub struct ServerSocket {
 impl ServerSocket {
     /// Takes a connection, or a datagram.
     ///
+    /// ```
+    /// use ropewalk::server::{ServerSocket, StreamRequest};
+    /// fn next(socket: &ServerSocket) -> ropewalk::Result<StreamRequest> {
+    ///     socket.take()
+    /// }
+    /// ```
+    ///
     /// # Errors
     /// `WouldBlock`: there is none. What accept and receive say.
     pub fn take<R: Request>(&self) -> Result<R> {
@@ -277,6 +284,13 @@ impl ServerSocket {
     }
 
     /// Where it is bound.
+    ///
+    /// ```
+    /// use ropewalk::server::ServerSocket;
+    /// fn tell(socket: &ServerSocket) {
+    ///     println!("somebody came to {}", socket.addr());
+    /// }
+    /// ```
     pub fn addr(&self) -> &Addr {
         &self.addr
     }

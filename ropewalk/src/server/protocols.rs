@@ -61,6 +61,17 @@ impl<F: Factory + Send + 'static> Protocols<F> {
     }
 
     /// The same with these bounds, and telling this observer.
+    ///
+    /// ```
+    /// # fn main() -> ropewalk::Result<()> {
+    /// use ropewalk::limits::Limits;
+    /// use ropewalk::server::{Protocols, ThreadingTcpServer};
+    /// let patient = Limits { idle: None, ..Limits::default() };
+    /// let echo = Protocols::with(|| ropewalk::service::Echo, patient, None);
+    /// let server = ThreadingTcpServer::new(0, echo)?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn with(factory: F, limits: Limits, observer: Option<Arc<dyn Observer>>) -> Protocols<F> {
         Protocols { factory: Shared::new(factory), limits, observer }
     }

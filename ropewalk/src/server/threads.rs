@@ -51,6 +51,14 @@ impl ThreadServer {
     ///
     /// # Errors
     /// The system has no descriptor left.
+    ///
+    /// ```
+    /// # use ropewalk::{server::ThreadServer, service::Echo};
+    /// # fn main() -> ropewalk::Result<()> {
+    /// let server = ThreadServer::new()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn new() -> Result<ThreadServer> {
         ThreadServer::with(Limits::default(), None)
     }
@@ -59,6 +67,16 @@ impl ThreadServer {
     ///
     /// # Errors
     /// As [`ThreadServer::new`].
+    ///
+    /// ```
+    /// # use ropewalk::{server::ThreadServer, service::Echo};
+    /// # fn main() -> ropewalk::Result<()> {
+    /// use ropewalk::limits::Limits;
+    /// let short = Limits { drain_grace: std::time::Duration::from_secs(1), ..Limits::default() };
+    /// let server = ThreadServer::with(short, None)?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn with(limits: Limits, observer: Option<Arc<dyn Observer>>) -> Result<ThreadServer> {
         let driver = Blocking::new()
             .map_err(|error| Error::from_io(Operation::Start, "a thread's engine", error))?;
@@ -70,6 +88,16 @@ impl ThreadServer {
     ///
     /// # Errors
     /// The address cannot be bound; nothing is left bound.
+    ///
+    /// ```
+    /// # use ropewalk::{server::ThreadServer, service::Echo};
+    /// # fn main() -> ropewalk::Result<()> {
+    /// let server = ThreadServer::new()?;
+    /// let listener = server.listen_tcp(0, || Echo)?;
+    /// assert!(listener.addrs().iter().all(|addr| addr.port() != Some(0)));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn listen_tcp<F>(
         &self,
         at: impl Into<crate::addr::ListenAt>,
@@ -85,6 +113,16 @@ impl ThreadServer {
     ///
     /// # Errors
     /// As [`ThreadServer::listen_tcp`].
+    ///
+    /// ```
+    /// # use ropewalk::{server::ThreadServer, service::Echo};
+    /// # fn main() -> ropewalk::Result<()> {
+    /// use ropewalk::addr::Site;
+    /// let server = ThreadServer::new()?;
+    /// server.listen(&Site::Tcp(0.into()), || Echo)?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn listen<F: Factory + Send + 'static>(&self, at: &Site, factory: F) -> Result<Listener> {
         self.listen_with(at, &SocketOptions::default(), factory)
     }
@@ -93,6 +131,17 @@ impl ThreadServer {
     ///
     /// # Errors
     /// As [`ThreadServer::listen_tcp`]; the system refuses an option.
+    ///
+    /// ```
+    /// # use ropewalk::{server::ThreadServer, service::Echo};
+    /// # fn main() -> ropewalk::Result<()> {
+    /// use ropewalk::{addr::Site, options::SocketOptions};
+    /// let server = ThreadServer::new()?;
+    /// let options = SocketOptions { backlog: Some(16), ..SocketOptions::default() };
+    /// server.listen_with(&Site::Tcp(0.into()), &options, || Echo)?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn listen_with<F: Factory + Send + 'static>(
         &self,
         at: &Site,
@@ -117,6 +166,17 @@ impl ThreadServer {
     ///
     /// # Errors
     /// What the system's wait says.
+    ///
+    /// ```
+    /// # use ropewalk::{server::ThreadServer, service::Echo};
+    /// # fn main() -> ropewalk::Result<()> {
+    /// let server = ThreadServer::new()?;
+    /// server.listen_tcp(0, || Echo)?;
+    /// server.remote().stop()?; // elsewhere, at some time
+    /// server.serve_forever()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn serve_forever(&self) -> Result<()> {
         self.serve_reporting().map(|_| ())
     }
@@ -125,11 +185,32 @@ impl ThreadServer {
     ///
     /// # Errors
     /// As [`ThreadServer::serve_forever`].
+    ///
+    /// ```
+    /// # use ropewalk::{server::ThreadServer, service::Echo};
+    /// # fn main() -> ropewalk::Result<()> {
+    /// let server = ThreadServer::new()?;
+    /// server.remote().stop()?;
+    /// assert_eq!(server.serve_reporting()?.cut, 0);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn serve_reporting(&self) -> Result<Report> {
         self.engine.run()
     }
 
     /// Reaches the server from other threads, and from handlers: to stop it.
+    ///
+    /// ```
+    /// # use ropewalk::{server::ThreadServer, service::Echo};
+    /// # fn main() -> ropewalk::Result<()> {
+    /// let server = ThreadServer::new()?;
+    /// let remote = server.remote();
+    /// std::thread::spawn(move || remote.stop()).join().unwrap()?;
+    /// server.serve_forever()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "shutdown")]
     pub fn remote(&self) -> Remote {
         self.engine.remote()
@@ -139,6 +220,16 @@ impl ThreadServer {
     ///
     /// # Errors
     /// As [`Reactor::stop_on_signals`](crate::Reactor::stop_on_signals).
+    ///
+    /// ```
+    /// # use ropewalk::{server::ThreadServer, service::Echo};
+    /// # fn main() -> ropewalk::Result<()> {
+    /// let server = ThreadServer::new()?;
+    /// let signals = server.stop_on_signals();
+    /// # drop(signals);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn stop_on_signals(&self) -> Result<StopSignals> {
         StopSignals::install(self.remote())
             .map_err(|error| Error::from_io(Operation::Start, "the signal handlers", error))

@@ -11,12 +11,37 @@ use crate::limits;
 
 /// A shared socket, read from and written to without a buffer: what stands below the files
 /// of [`Socket::makefile`].
+///
+/// ```
+/// use ropewalk::socket::*;
+/// use std::io::Write;
+/// # fn main() -> std::io::Result<()> {
+/// # let server = Socket::new(AF_INET, SOCK_STREAM)?;
+/// # server.bind(("localhost", 0))?;
+/// # server.listen()?;
+/// # let client = Socket::new(AF_INET, SOCK_STREAM)?;
+/// # client.connect(server.local_addr()?)?;
+/// let mut file = SocketIo::from(std::sync::Arc::new(client));
+/// file.write_all(b"hello")?;
+/// # assert_eq!(server.accept()?.0.recv(5)?, b"hello");
+/// # Ok(())
+/// # }
+/// ```
 #[doc(alias = "SocketIO")]
 #[derive(Clone, Debug)]
 pub struct SocketIo(Arc<Socket>);
 
 impl SocketIo {
     /// The socket.
+    ///
+    /// ```
+    /// use ropewalk::socket::*;
+    /// # fn main() -> ropewalk::Result<()> {
+    /// let file = SocketIo::from(std::sync::Arc::new(Socket::new(AF_INET, SOCK_STREAM)?));
+    /// file.socket().set_timeout(Some(std::time::Duration::from_secs(5)))?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn socket(&self) -> &Arc<Socket> {
         &self.0
     }

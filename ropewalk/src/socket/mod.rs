@@ -107,6 +107,11 @@ use crate::error::{Error, Operation, Result};
 use crate::limits;
 
 /// Which addresses a socket has.
+///
+/// ```
+/// use ropewalk::socket::*;
+/// assert_eq!((AF_INET, AF_INET6, AF_UNIX), (Family::Inet, Family::Inet6, Family::Unix));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Family {
@@ -122,6 +127,11 @@ pub enum Family {
 }
 
 /// Whether a socket carries a stream of bytes or single datagrams.
+///
+/// ```
+/// use ropewalk::socket::*;
+/// assert_eq!((SOCK_STREAM, SOCK_DGRAM), (Kind::Stream, Kind::Datagram));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Kind {
@@ -364,6 +374,17 @@ impl Socket {
     }
 
     /// Whether it was closed.
+    ///
+    /// ```
+    /// use ropewalk::socket::*;
+    /// # fn main() -> ropewalk::Result<()> {
+    /// let mut socket = Socket::new(AF_INET, SOCK_STREAM)?;
+    /// assert!(!socket.is_closed());
+    /// socket.close()?;
+    /// assert!(socket.is_closed());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn is_closed(&self) -> bool {
         self.inner.is_none()
     }
@@ -496,17 +517,41 @@ impl Socket {
     }
 
     /// The family it was made with.
+    ///
+    /// ```
+    /// use ropewalk::socket::*;
+    /// # fn main() -> ropewalk::Result<()> {
+    /// assert_eq!(Socket::new(AF_INET, SOCK_STREAM)?.family(), AF_INET);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn family(&self) -> Family {
         self.family
     }
 
     /// The kind it was made with.
+    ///
+    /// ```
+    /// use ropewalk::socket::*;
+    /// # fn main() -> ropewalk::Result<()> {
+    /// assert_eq!(Socket::new(AF_INET, SOCK_DGRAM)?.kind(), SOCK_DGRAM);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "type")]
     pub fn kind(&self) -> Kind {
         self.kind
     }
 
     /// The protocol it was made with, as it was given: 0, mostly.
+    ///
+    /// ```
+    /// use ropewalk::socket::*;
+    /// # fn main() -> ropewalk::Result<()> {
+    /// assert_eq!(Socket::new(AF_INET, SOCK_STREAM)?.protocol(), 0); // as in Python
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "proto")]
     pub fn protocol(&self) -> i32 {
         self.protocol

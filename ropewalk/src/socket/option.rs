@@ -2,6 +2,22 @@
 //! Owns: Python's two forms of a value, a number and bytes, and the names most used.
 //! Never: knows what an option means, or hides what the system makes of a value (Linux
 //! doubles a buffer's size).
+//!
+//! ```
+//! use ropewalk::socket::*;
+//! # fn main() -> ropewalk::Result<()> {
+//! let udp = Socket::new(AF_INET, SOCK_DGRAM)?;
+//! udp.set_option(SOL_SOCKET, SO_BROADCAST, 1)?;
+//! for buffer in [SO_RCVBUF, SO_SNDBUF] {
+//!     udp.set_option(SOL_SOCKET, buffer, 8192)?;
+//!     assert!(udp.option(SOL_SOCKET, buffer)? >= 8192);
+//! }
+//! assert_ne!(udp.option(SOL_SOCKET, SO_TYPE)?, 0);
+//! let v6 = Socket::new(AF_INET6, SOCK_STREAM)?;
+//! v6.set_option(IPPROTO_IPV6, IPV6_V6ONLY, 1)?;
+//! # Ok(())
+//! # }
+//! ```
 
 use std::io;
 

@@ -10,6 +10,14 @@ use crate::addr::{Addr, Target};
 use crate::error::{Error, ErrorKind, Operation, Result};
 
 /// What was received, and from whom.
+///
+/// ```
+/// use ropewalk::socket::*;
+/// fn show(message: &Received<Vec<u8>>) {
+///     let cut = if message.truncated { ", cut" } else { "" };
+///     println!("{} bytes from {}{cut}", message.bytes.len(), message.from);
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Received<T> {

@@ -17,6 +17,18 @@ use crate::addr::Addr;
 use crate::socket::Family;
 
 /// What the system calls a socket: a descriptor, or a handle on Windows.
+///
+/// ```
+/// use ropewalk::socket::*;
+/// # fn main() -> ropewalk::Result<()> {
+/// let mut socket = Socket::new(AF_INET, SOCK_STREAM)?;
+/// {
+///     let _lent: BorrowedDescriptor<'_> = socket.descriptor()?;
+/// }
+/// let _owned: Descriptor = socket.detach()?;
+/// # Ok(())
+/// # }
+/// ```
 pub type Descriptor = OwnedFd;
 /// The same, lent.
 pub type BorrowedDescriptor<'a> = BorrowedFd<'a>;
