@@ -6,6 +6,7 @@
 //! | to test | take | it shows |
 //! | --- | --- | --- |
 //! | a protocol | [`Recorder`] | what it wrote, closed, paused, set timers for |
+//! | a protocol of datagrams | [`Network::listen_datagrams`] | what it sends, on a network in memory |
 //! | what it starts through `net()` | [`RecordedNet`] | connects, listens, later calls |
 //! | a layer | [`LayerBench`] | what goes up, what reaches the wire, why it failed |
 //! | whatever takes bytes | [`every_split`] | that the cuts of the stream do not matter |

@@ -452,4 +452,33 @@ mod tests {
         assert!((&net as &dyn Net).listen_tcp(1, || Never).is_err());
         assert!((&net as &dyn Net).listen_tcp(1, || Never).is_ok());
     }
+
+    #[test]
+    fn datagram_sockets_are_recorded_with_their_protocols() {
+        struct Never;
+        impl DatagramProtocol for Never {
+            fn datagram_received(
+                &mut self,
+                _: &mut dyn crate::DatagramTransport,
+                _: &[u8],
+                _: &Addr,
+                _: bool,
+            ) {
+                unreachable!("it was only recorded");
+            }
+        }
+        let net = RecordedNet::new();
+        let port = (&net as &dyn Net).listen_udp(53, || Never).unwrap();
+        let connector = (&net as &dyn Net).connect_udp("example.org", 53, Never);
+        assert_eq!((port.addrs().len(), net.take_datagram_protocols().len()), (2, 3));
+        assert_eq!(net.datagram_listens(), [DatagramSite::from(53)]);
+        assert_eq!(net.datagram_connects(), [Target::tcp("example.org", 53)]);
+        for _ in 0..2 {
+            port.stop();
+            connector.stop();
+        }
+        assert_eq!(net.stopped_datagrams(), ["53", "example.org:53"]);
+        net.refuse_listen(Error::new(Operation::Listen, ErrorKind::AddressInUse, "in use"));
+        assert!((&net as &dyn Net).listen_udp(53, || Never).is_err());
+    }
 }

@@ -7,26 +7,44 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ropewalk::addr::Site;
 use ropewalk::service::Echo;
+use ropewalk::{Addr, DatagramProtocol, DatagramTransport};
 
-use crate::rig::{Rig, Script, WATCHDOG, on};
+use crate::rig::{Rig, WATCHDOG, on};
 
-/// A socket that sends each datagram on to itself, so that its kernel never has no more.
+/// Sends each datagram on to itself, so that its kernel never has no more.
+struct Whirl {
+    bytes: usize,
+    count: Arc<AtomicUsize>,
+}
+
+impl DatagramProtocol for Whirl {
+    fn connection_made(&mut self, transport: &mut dyn DatagramTransport) {
+        let own = transport.local_addr();
+        for _ in 0..3 {
+            transport.send_to(&vec![7; self.bytes], &own);
+        }
+    }
+    fn datagram_received(
+        &mut self,
+        transport: &mut dyn DatagramTransport,
+        data: &[u8],
+        from: &Addr,
+        _: bool,
+    ) {
+        self.count.fetch_add(1, Ordering::Relaxed);
+        transport.send_to(data, from);
+    }
+}
+
 #[track_caller]
 fn flood_itself(rig: &Rig, bytes: usize) -> Arc<AtomicUsize> {
     let count = Arc::new(AtomicUsize::new(0));
-    let counted = count.clone();
-    let script = Script::new()
-        .made(move |transport| {
-            let own = transport.local_addr();
-            for _ in 0..3 {
-                transport.send_to(&vec![7; bytes], &own);
-            }
-        })
-        .data(move |transport, data, from| {
-            counted.fetch_add(1, Ordering::Relaxed);
-            transport.send_to(data, from);
-        });
-    rig.listen(script);
+    let (site, counted) = (rig.site(), count.clone());
+    rig.call(move |net| {
+        let mut build =
+            || Box::new(Whirl { bytes, count: counted.clone() }) as Box<dyn DatagramProtocol>;
+        net.listen_datagrams(site, &mut build).map(|_| ()).unwrap();
+    });
     count
 }
 

@@ -211,6 +211,7 @@ pub struct Scripted {
     script: Script,
     log: Log,
     socket: usize,
+    begun: bool,
     over: bool,
 }
 
@@ -231,7 +232,8 @@ impl Drop for Inside {
 impl Scripted {
     pub fn new(script: &Script, log: &Log) -> Scripted {
         let socket = log.0.next.fetch_add(1, Ordering::Relaxed) as usize;
-        Scripted { script: script.clone(), log: log.clone(), socket, over: false }
+        let (script, log) = (script.clone(), log.clone());
+        Scripted { script, log, socket, begun: false, over: false }
     }
 
     /// What breaks a rule is kept apart: an assertion here would end in the engine, which
@@ -242,7 +244,7 @@ impl Scripted {
             broke(format!("{call:?} after the end"));
         }
         let first = matches!(call, Call::Made | Call::Failed(..));
-        if first != self.log.of(self.socket).is_empty() {
+        if first == std::mem::replace(&mut self.begun, true) {
             broke(format!("{call:?} not first, or twice"));
         }
         DEPTH.set(DEPTH.get() + 1);
@@ -474,7 +476,9 @@ impl Rig {
     fn finish(&self) {
         if let Some((remote, thread)) = &self.running {
             let _ = remote.drain(Duration::ZERO); // a test may have stopped it
-            thread.take().map(|thread| thread.join().expect("the engine did not panic"));
+            if let Some(thread) = thread.take() {
+                thread.join().expect("the engine did not panic");
+            }
         }
     }
 }
