@@ -11,6 +11,7 @@ use super::shutdown::{State, Working};
 use crate::addr::Addr;
 
 /// What every thread of a server shares.
+#[doc(hidden)] // named by what the mix-ins seal
 pub struct Worker<S> {
     pub(super) server: S,
     pub(super) state: Arc<State>,

@@ -102,7 +102,9 @@ fn public_items(source: &Source) -> Vec<(usize, &'static str, &str)> {
             let line = source.line(at);
             let text = source.text.lines().nth(line - 1).unwrap_or_default().trim_start();
             // An inline module is there to seal something: nobody else sees into it.
-            let is_seen = !source.in_tests(at) && source.inline_depth(at) == 0;
+            let above = source.text.lines().nth(line.saturating_sub(2)).unwrap_or_default();
+            let is_hidden = source.inline_depth(at) > 0 || above.contains("#[doc(hidden)]");
+            let is_seen = !source.in_tests(at) && !is_hidden;
             if text.starts_with(&format!("pub {keyword} ")) && is_seen {
                 items.push((line, keyword, name));
             }

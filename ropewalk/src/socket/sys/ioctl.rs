@@ -38,6 +38,11 @@ pub enum Ioctl {
 }
 
 /// See [`Ioctl::ReceiveAll`].
+///
+/// ```
+/// use ropewalk::socket::*;
+/// assert_ne!(Ioctl::ReceiveAll(ReceiveAll::On), Ioctl::ReceiveAll(ReceiveAll::Off));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReceiveAll {
