@@ -281,7 +281,7 @@ impl fmt::Display for Error {
             Operation::Send => ("cannot send", " to"),
             Operation::Shutdown => ("cannot shut the connection down", " to"),
             Operation::Close => ("cannot close the socket", " on"),
-            Operation::Configure => ("cannot configure the socket", " on"),
+            Operation::Configure => ("cannot configure the socket", ""),
             Operation::Resolve => ("cannot resolve", ""),
             Operation::Run => ("cannot run", ""),
             Operation::Ask => ("cannot reach the reactor", ""),

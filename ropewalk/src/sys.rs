@@ -3,6 +3,11 @@
 //! Never: opens a socket, or keeps an answer that may change.
 
 /// The first port that anybody may bind to; below it a privilege is needed. 0 if none is.
+///
+/// ```
+/// let first = ropewalk::sys::privileged_ports();
+/// println!("ports below {first} need a privilege here");
+/// ```
 pub fn privileged_ports() -> u16 {
     unprivileged_start()
 }

@@ -2,7 +2,6 @@
 //! Owns: that the socket stays open as long as one of them is there.
 //! Never: loses what it has read: after a deadline the next read goes on where it was.
 
-use std::fmt;
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::sync::Arc;
 
@@ -14,16 +13,19 @@ use crate::limits;
 ///
 /// ```
 /// use ropewalk::socket::*;
-/// use std::io::Write;
-/// # fn main() -> std::io::Result<()> {
+/// use std::{io::Write, sync::Arc};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let server = Socket::new(AF_INET, SOCK_STREAM)?;
 /// # server.bind(("localhost", 0))?;
 /// # server.listen()?;
 /// # let client = Socket::new(AF_INET, SOCK_STREAM)?;
 /// # client.connect(server.local_addr()?)?;
-/// let mut file = SocketIo::from(std::sync::Arc::new(client));
-/// file.write_all(b"hello")?;
-/// # assert_eq!(server.accept()?.0.recv(5)?, b"hello");
+/// let client = Arc::new(client);
+/// let mut io = SocketIo::from(client.clone());
+/// io.write_all(b"hello")?; // has left: there is no buffer
+/// assert!(Arc::ptr_eq(io.socket(), &client));
+/// # assert_eq!(server.accept()?.0.recv(16)?, b"hello");
 /// # Ok(())
 /// # }
 /// ```
@@ -32,16 +34,7 @@ use crate::limits;
 pub struct SocketIo(Arc<Socket>);
 
 impl SocketIo {
-    /// The socket.
-    ///
-    /// ```
-    /// use ropewalk::socket::*;
-    /// # fn main() -> ropewalk::Result<()> {
-    /// let file = SocketIo::from(std::sync::Arc::new(Socket::new(AF_INET, SOCK_STREAM)?));
-    /// file.socket().set_timeout(Some(std::time::Duration::from_secs(5)))?;
-    /// # Ok(())
-    /// # }
-    /// ```
+    /// The socket: to set its timeout, say. [`SocketIo`] has an example.
     pub fn socket(&self) -> &Arc<Socket> {
         &self.0
     }
@@ -50,12 +43,6 @@ impl SocketIo {
 impl From<Arc<Socket>> for SocketIo {
     fn from(socket: Arc<Socket>) -> SocketIo {
         SocketIo(socket)
-    }
-}
-
-impl From<SocketIo> for Arc<Socket> {
-    fn from(io: SocketIo) -> Arc<Socket> {
-        io.0
     }
 }
 
@@ -114,11 +101,6 @@ impl Write for SocketIo {
 
     fn write_all(&mut self, data: &[u8]) -> io::Result<()> {
         (&*self.0).write_all(data)
-    }
-
-    /// In one piece: each part of the text would otherwise leave by itself.
-    fn write_fmt(&mut self, text: fmt::Arguments<'_>) -> io::Result<()> {
-        self.write_all(text.to_string().as_bytes())
     }
 
     fn flush(&mut self) -> io::Result<()> {

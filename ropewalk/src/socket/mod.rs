@@ -73,7 +73,7 @@
 //!
 //! Calls take `&self`, and a `Socket` is `Sync`: one thread may receive while another sends.
 //! [`Socket::close`] takes `&mut self`, so that nobody is inside a call when the descriptor
-//! goes; a thread that waits in one is woken by [`Socket::shutdown`].
+//! goes; a thread that waits in one is woken by [`Socket::shutdown`] (in `accept`, on Linux).
 
 mod connect;
 mod deadline;
@@ -111,6 +111,18 @@ use crate::limits;
 /// A socket. The [module](self) has the table of its methods.
 ///
 /// It is closed when it is dropped.
+///
+/// ```
+/// use ropewalk::socket::*;
+/// # fn main() -> ropewalk::Result<()> {
+/// let server = Socket::new(AF_INET, SOCK_DGRAM)?;
+/// server.bind(("localhost", 0))?;
+/// let client = Socket::new(AF_INET, SOCK_DGRAM)?;
+/// client.send_to(b"hello", server.local_addr()?)?;
+/// assert_eq!(server.recv_from(1024)?.bytes, b"hello");
+/// # Ok(())
+/// # }
+/// ```
 #[doc(alias = "socket")]
 pub struct Socket {
     /// `None` once closed.
@@ -164,7 +176,8 @@ impl Socket {
         let inner = sys::domain_of(family)
             .and_then(|domain| socket2::Socket::new(domain, number, Some(Protocol::from(protocol))))
             .map_err(|error| {
-                Error::from_io(Operation::Open, format_args!("of {family} {kind}"), error)
+                let what = format_args!("({family}, {kind}, protocol {protocol})");
+                Error::from_io(Operation::Open, what, error)
             })?;
         Ok(Socket::around(inner, family, kind, protocol))
     }
@@ -276,7 +289,7 @@ impl Socket {
     }
 
     /// Ends one direction, or both; the descriptor stays. Corresponds to `shutdown(2)`. The
-    /// peer meets the end of input; whoever waits in a call of this socket is woken.
+    /// peer meets the end of input; whoever waits to receive from this socket is woken.
     ///
     /// # Errors
     /// `NotConnected`.
@@ -327,10 +340,10 @@ impl Socket {
         }
     }
 
-    /// Whether it was closed.
+    /// Whether it was closed, or its descriptor given away.
     ///
     /// ```
-    /// use ropewalk::socket::*;
+    /// # use ropewalk::socket::*;
     /// # fn main() -> ropewalk::Result<()> {
     /// let mut socket = Socket::new(AF_INET, SOCK_STREAM)?;
     /// assert!(!socket.is_closed());
@@ -473,7 +486,7 @@ impl Socket {
     /// The family it was made with.
     ///
     /// ```
-    /// use ropewalk::socket::*;
+    /// # use ropewalk::socket::*;
     /// # fn main() -> ropewalk::Result<()> {
     /// assert_eq!(Socket::new(AF_INET, SOCK_STREAM)?.family(), AF_INET);
     /// # Ok(())
@@ -486,7 +499,7 @@ impl Socket {
     /// The kind it was made with.
     ///
     /// ```
-    /// use ropewalk::socket::*;
+    /// # use ropewalk::socket::*;
     /// # fn main() -> ropewalk::Result<()> {
     /// assert_eq!(Socket::new(AF_INET, SOCK_DGRAM)?.kind(), SOCK_DGRAM);
     /// # Ok(())
@@ -500,9 +513,9 @@ impl Socket {
     /// The protocol it was made with, as it was given: 0, mostly.
     ///
     /// ```
-    /// use ropewalk::socket::*;
+    /// # use ropewalk::socket::*;
     /// # fn main() -> ropewalk::Result<()> {
-    /// assert_eq!(Socket::new(AF_INET, SOCK_STREAM)?.protocol(), 0); // as in Python
+    /// assert_eq!(Socket::new(AF_INET, SOCK_STREAM)?.protocol(), 0);
     /// # Ok(())
     /// # }
     /// ```

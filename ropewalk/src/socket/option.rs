@@ -26,29 +26,115 @@ use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::limits;
 
 /// Options of any socket.
+///
+/// ```
+/// # use ropewalk::socket::*;
+/// # let socket = Socket::new(AF_INET, SOCK_STREAM)?;
+/// socket.set_option(SOL_SOCKET, SO_KEEPALIVE, 1)?;
+/// # Ok::<(), ropewalk::Error>(())
+/// ```
 pub const SOL_SOCKET: i32 = sys::numbers::SOL_SOCKET;
 /// An address may be bound to though old connections linger on it. On Windows: though
 /// another socket has it.
+///
+/// ```
+/// # use ropewalk::socket::*;
+/// # let socket = Socket::new(AF_INET, SOCK_STREAM)?;
+/// socket.set_option(SOL_SOCKET, SO_REUSEADDR, 1)?; // before it is bound
+/// # Ok::<(), ropewalk::Error>(())
+/// ```
 pub const SO_REUSEADDR: i32 = sys::numbers::SO_REUSEADDR;
 /// Silent peers are probed.
+///
+/// ```
+/// # use ropewalk::socket::*;
+/// # let socket = Socket::new(AF_INET, SOCK_STREAM)?;
+/// socket.set_option(SOL_SOCKET, SO_KEEPALIVE, 1)?;
+/// # Ok::<(), ropewalk::Error>(())
+/// ```
 pub const SO_KEEPALIVE: i32 = sys::numbers::SO_KEEPALIVE;
 /// Datagrams may go to everybody on a network.
+///
+/// ```
+/// # use ropewalk::socket::*;
+/// let socket = Socket::new(AF_INET, SOCK_DGRAM)?;
+/// socket.set_option(SOL_SOCKET, SO_BROADCAST, 1)?;
+/// # Ok::<(), ropewalk::Error>(())
+/// ```
 pub const SO_BROADCAST: i32 = sys::numbers::SO_BROADCAST;
 /// The size of the kernel's buffer for what comes, in bytes.
+///
+/// ```
+/// # use ropewalk::socket::*;
+/// # let socket = Socket::new(AF_INET, SOCK_STREAM)?;
+/// socket.set_option(SOL_SOCKET, SO_RCVBUF, 64 * 1024)?;
+/// assert!(socket.option(SOL_SOCKET, SO_RCVBUF)? >= 64 * 1024);
+/// # Ok::<(), ropewalk::Error>(())
+/// ```
 pub const SO_RCVBUF: i32 = sys::numbers::SO_RCVBUF;
 /// The size of the kernel's buffer for what goes, in bytes.
+///
+/// ```
+/// # use ropewalk::socket::*;
+/// # let socket = Socket::new(AF_INET, SOCK_STREAM)?;
+/// socket.set_option(SOL_SOCKET, SO_SNDBUF, 64 * 1024)?;
+/// # Ok::<(), ropewalk::Error>(())
+/// ```
 pub const SO_SNDBUF: i32 = sys::numbers::SO_SNDBUF;
 /// The error that the socket has pending; reading it takes it away.
+///
+/// ```
+/// # use ropewalk::socket::*;
+/// # let socket = Socket::new(AF_INET, SOCK_STREAM)?;
+/// assert_eq!(socket.option(SOL_SOCKET, SO_ERROR)?, 0);
+/// # Ok::<(), ropewalk::Error>(())
+/// ```
 pub const SO_ERROR: i32 = sys::numbers::SO_ERROR;
 /// The kind of socket, by the system's number.
+///
+/// ```
+/// # use ropewalk::socket::*;
+/// # let socket = Socket::new(AF_INET, SOCK_STREAM)?;
+/// let other = Socket::new(AF_INET, SOCK_DGRAM)?;
+/// assert_ne!(socket.option(SOL_SOCKET, SO_TYPE)?, other.option(SOL_SOCKET, SO_TYPE)?);
+/// # Ok::<(), ropewalk::Error>(())
+/// ```
 pub const SO_TYPE: i32 = sys::numbers::SO_TYPE;
 /// Options of TCP.
+///
+/// ```
+/// # use ropewalk::socket::*;
+/// # let socket = Socket::new(AF_INET, SOCK_STREAM)?;
+/// socket.set_option(IPPROTO_TCP, TCP_NODELAY, 1)?;
+/// # Ok::<(), ropewalk::Error>(())
+/// ```
 pub const IPPROTO_TCP: i32 = sys::numbers::IPPROTO_TCP;
 /// Small messages leave at once.
+///
+/// ```
+/// # use ropewalk::socket::*;
+/// # let socket = Socket::new(AF_INET, SOCK_STREAM)?;
+/// socket.set_option(IPPROTO_TCP, TCP_NODELAY, 1)?;
+/// # Ok::<(), ropewalk::Error>(())
+/// ```
 pub const TCP_NODELAY: i32 = sys::numbers::TCP_NODELAY;
 /// Options of IPv6.
+///
+/// ```
+/// # use ropewalk::socket::*;
+/// let socket = Socket::new(AF_INET6, SOCK_STREAM)?;
+/// socket.set_option(IPPROTO_IPV6, IPV6_V6ONLY, 1)?;
+/// # Ok::<(), ropewalk::Error>(())
+/// ```
 pub const IPPROTO_IPV6: i32 = sys::numbers::IPPROTO_IPV6;
 /// The socket does not serve IPv4 as well.
+///
+/// ```
+/// # use ropewalk::socket::*;
+/// let socket = Socket::new(AF_INET6, SOCK_STREAM)?;
+/// socket.set_option(IPPROTO_IPV6, IPV6_V6ONLY, 0)?; // IPv4 as well
+/// # Ok::<(), ropewalk::Error>(())
+/// ```
 pub const IPV6_V6ONLY: i32 = sys::numbers::IPV6_V6ONLY;
 
 impl Socket {
@@ -142,6 +228,6 @@ impl Socket {
 }
 
 fn refused(level: i32, name: i32, error: io::Error) -> Error {
-    let option = format_args!("option {name} of level {level}");
+    let option = format_args!("(option {name} of level {level})");
     Error::from_io(Operation::Configure, option, error)
 }

@@ -12,11 +12,16 @@ use crate::error::{Error, ErrorKind, Operation, Result};
 /// What was received, and from whom.
 ///
 /// ```
-/// use ropewalk::socket::*;
-/// fn show(message: &Received<Vec<u8>>) {
-///     let cut = if message.truncated { ", cut" } else { "" };
-///     println!("{} bytes from {}{cut}", message.bytes.len(), message.from);
-/// }
+/// # use ropewalk::socket::*;
+/// # fn main() -> ropewalk::Result<()> {
+/// # let server = Socket::new(AF_INET, SOCK_DGRAM)?;
+/// # server.bind(("localhost", 0))?;
+/// # let client = Socket::new(AF_INET, SOCK_DGRAM)?;
+/// # client.send_to(b"hello", server.local_addr()?)?;
+/// let Received { bytes, from, truncated, .. } = server.recv_from(1024)?;
+/// println!("{} bytes from {from}, {}", bytes.len(), if truncated { "cut" } else { "whole" });
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

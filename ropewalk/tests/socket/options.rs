@@ -58,7 +58,7 @@ fn an_option_that_the_system_refuses_is_named() {
         (error.operation(), error.raw_os_error()),
         (Operation::Configure, Some(libc::ENOPROTOOPT))
     );
-    let start = "cannot configure the socket on option 9999 of level 1: ";
+    let start = "cannot configure the socket (option 9999 of level 1): ";
     assert!(error.to_string().starts_with(start), "{error}");
     assert!(socket.set_option_bytes(SOL_SOCKET, SO_KEEPALIVE, b"").is_err());
 }
