@@ -75,11 +75,12 @@ fn the_part_of_the_crowd() {
         return;
     }
     let served = serve(ThreadingTcpServer::new(("127.0.0.1", 0), Few).unwrap());
+    let idle = threads();
     crowd(served.addr, CLIENTS / 10);
-    let (before, open) = (threads(), apart::descriptors());
-    let resident = apart::resident_bytes();
+    wait_for_threads(idle);
+    let (open, resident) = (apart::descriptors(), apart::resident_bytes());
     crowd(served.addr, CLIENTS);
-    wait_for_threads(before.min(3)); // the harness's, the test's, the server's
+    wait_for_threads(idle);
     assert_eq!(apart::descriptors(), open, "descriptors open");
     let grown = apart::resident_bytes().saturating_sub(resident);
     assert!(grown <= KEPT_BYTES, "{grown} B more in memory after the crowd");
