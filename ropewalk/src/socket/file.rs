@@ -46,6 +46,12 @@ impl From<Arc<Socket>> for SocketIo {
     }
 }
 
+impl From<SocketIo> for Arc<Socket> {
+    fn from(io: SocketIo) -> Arc<Socket> {
+        io.0
+    }
+}
+
 impl Socket {
     /// A buffered reader and a buffered writer, independent of one another. The descriptor is
     /// closed when the socket and both are gone.

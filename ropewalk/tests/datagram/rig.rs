@@ -23,6 +23,8 @@ use ropewalk::{Addr, DatagramProtocol, DatagramTransport, Net, Reactor, Reason, 
 pub const WATCHDOG: Duration = Duration::from_secs(60);
 
 /// Which engine, over what.
+// Two of them are there where Unix sockets are.
+#[cfg_attr(not(unix), allow(dead_code))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Poll,
