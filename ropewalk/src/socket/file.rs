@@ -34,7 +34,16 @@ use crate::limits;
 pub struct SocketIo(Arc<Socket>);
 
 impl SocketIo {
-    /// The socket: to set its timeout, say. [`SocketIo`] has an example.
+    /// The socket.
+    ///
+    /// ```
+    /// use ropewalk::socket::*;
+    /// # fn main() -> ropewalk::Result<()> {
+    /// let file = SocketIo::from(std::sync::Arc::new(Socket::new(AF_INET, SOCK_STREAM)?));
+    /// file.socket().set_timeout(Some(std::time::Duration::from_secs(5)))?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn socket(&self) -> &Arc<Socket> {
         &self.0
     }
