@@ -105,6 +105,29 @@ fn a_close_sends_what_is_queued_first() {
 }
 
 #[test]
+fn a_socket_that_flushes_hears_nothing_more() {
+    on(senders_wait, |rig| {
+        let peer = rig.peer();
+        let script = flood(Some(peer.addr()), 2048, 10, rig.log.clone());
+        let at = rig.listen(script);
+        let (sent, queued) = counts(rig);
+        let handle = rig.handle();
+        rig.stand_still(
+            || peer.send(b"late", &at),
+            move |_| {
+                handle.event(String::new()).unwrap();
+                handle.close().unwrap();
+                handle.event("late".to_owned()).unwrap();
+            },
+        );
+        receive_all(&peer, sent + queued);
+        rig.until_call(Call::Lost(End::Closed));
+        let seen = [Call::Made, Call::Event(String::new()), Call::Lost(End::Closed)];
+        assert_eq!(rig.log.of(0), seen);
+    });
+}
+
+#[test]
 fn a_flush_that_does_not_move_ends_at_its_deadline() {
     // In memory the deadline takes no time.
     on(

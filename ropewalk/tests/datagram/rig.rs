@@ -376,19 +376,31 @@ impl Rig {
 
     /// Does this while the engine stands still, and lets it go on.
     #[track_caller]
-    pub fn while_it_stands_still(&self, then: impl FnOnce()) {
+    pub fn while_it_stands_still(&self, meanwhile: impl FnOnce()) {
+        self.stand_still(meanwhile, |_| ());
+    }
+
+    /// The same; `afterwards` is what the engine does first, before it looks at any socket.
+    #[track_caller]
+    pub fn stand_still(
+        &self,
+        meanwhile: impl FnOnce(),
+        afterwards: impl FnOnce(&dyn Net) + Send + 'static,
+    ) {
         if self.network.is_some() {
-            return then(); // it goes on only when asked to
+            meanwhile(); // it goes on only when asked to
+            return self.call(afterwards);
         }
         let (held, hold) = mpsc::channel();
         let (release, released) = mpsc::channel::<()>();
-        let wait = move |_: &dyn Net| {
+        let wait = move |net: &dyn Net| {
             held.send(()).unwrap();
             released.recv_timeout(WATCHDOG).unwrap();
+            afterwards(net);
         };
         self.remote().call(wait).unwrap();
         hold.recv_timeout(WATCHDOG).unwrap();
-        then();
+        meanwhile();
         release.send(()).unwrap();
     }
 
