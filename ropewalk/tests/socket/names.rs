@@ -133,6 +133,17 @@ fn an_address_of_another_family_is_refused_in_words() {
 }
 
 #[test]
+fn an_ipv4_address_is_understood_by_an_ipv6_socket_that_serves_both() {
+    let listener = listener();
+    let client = stream(AF_INET6);
+    client.set_option(IPPROTO_IPV6, IPV6_V6ONLY, 0).unwrap();
+    client.connect(listener.local_addr().unwrap()).unwrap();
+    assert_eq!(client.peer_addr().unwrap(), listener.local_addr().unwrap());
+    let (_, peer) = listener.accept().unwrap();
+    assert_eq!(peer, client.local_addr().unwrap());
+}
+
+#[test]
 fn a_name_without_an_address_is_told_as_such() {
     let error = stream(AF_INET).connect(("no-such-host.invalid", 80)).unwrap_err();
     assert_eq!(error.operation(), Operation::Resolve);

@@ -55,14 +55,18 @@ fn more_than_memory_holds_is_refused_in_words() {
 
 #[test]
 fn a_reset_is_told_once_with_the_peer_and_then_the_end_of_input() {
-    let (client, server) = tcp_pair();
-    let peer = server.local_addr().unwrap();
-    reset(server);
-    let error = client.recv(1).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Reset);
-    let sentence = format!("cannot receive from {peer}: connection reset by peer (ECONNRESET)");
-    assert_eq!(error.to_string(), sentence);
-    assert_eq!(client.recv(1).unwrap(), b"");
+    // By then the kernel no longer knows who the peer was: each side has to remember.
+    for connected in [true, false] {
+        let (client, server) = tcp_pair();
+        let (ours, theirs) = if connected { (client, server) } else { (server, client) };
+        let peer = theirs.local_addr().unwrap();
+        reset(theirs);
+        let error = ours.recv(1).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Reset);
+        let sentence = format!("cannot receive from {peer}: connection reset by peer (ECONNRESET)");
+        assert_eq!(error.to_string(), sentence);
+        assert_eq!(ours.recv(1).unwrap(), b"");
+    }
 }
 
 #[test]
