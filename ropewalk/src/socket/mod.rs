@@ -176,7 +176,7 @@ impl Socket {
         let inner = sys::domain_of(family)
             .and_then(|domain| socket2::Socket::new(domain, number, Some(Protocol::from(protocol))))
             .map_err(|error| {
-                let what = format_args!("({family}, {kind}, protocol {protocol})");
+                let what = format!("({family}, {kind}, protocol {protocol})");
                 Error::from_io(Operation::Open, what, error)
             })?;
         Ok(Socket::around(inner, family, kind, protocol))

@@ -228,6 +228,6 @@ impl Socket {
 }
 
 fn refused(level: i32, name: i32, error: io::Error) -> Error {
-    let option = format_args!("(option {name} of level {level})");
+    let option = format!("(option {name} of level {level})");
     Error::from_io(Operation::Configure, option, error)
 }

@@ -25,7 +25,10 @@ fn is_root() -> bool {
 /// This binary, where everybody can read it.
 fn copy_for_all(folder: &Folder) -> PathBuf {
     let copy = folder.path("tests");
-    std::fs::copy(std::env::current_exe().unwrap(), &copy).unwrap();
+    // Were it written here, a child that another test starts would for a moment have it
+    // open for writing, too, and what is written cannot be run.
+    let status = Command::new("cp").arg(std::env::current_exe().unwrap()).arg(&copy).status();
+    assert!(status.unwrap().success());
     copy
 }
 
