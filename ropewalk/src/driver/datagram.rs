@@ -75,7 +75,7 @@ fn autobind(socket: &Socket) -> io::Result<()> {
 
 /// Receives one datagram.
 pub(crate) fn recv(socket: &Socket, buffer: &mut [u8]) -> io::Result<Received> {
-    let (count, from, truncated) = sys::recv_from(socket, sys::as_room(buffer))?;
+    let (count, (from, truncated)) = sys::recv_from(socket, buffer)?;
     Ok(Received { count, from, truncated })
 }
 

@@ -31,46 +31,61 @@ pub(crate) use here::{lend, option, set_option};
 #[cfg(windows)]
 pub use ioctl::{Ioctl, ReceiveAll};
 
-/// Receives into a buffer that need not be filled before.
-pub(crate) fn recv_uninit(socket: &Socket, room: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
+/// Receives at most `most` bytes into the spare room of `bytes`, which has as much.
+pub(crate) fn recv_vec(socket: &Socket, bytes: &mut Vec<u8>, most: usize) -> io::Result<()> {
+    fill(bytes, most, |room| Ok((recv_uninit(socket, room)?, ())))
+}
+
+/// Receives a datagram as [`recv_vec`] does: whose it is, and whether there was more of it.
+pub(crate) fn recv_from_vec(
+    socket: &Socket,
+    bytes: &mut Vec<u8>,
+    most: usize,
+) -> io::Result<(Addr, bool)> {
+    fill(bytes, most, |room| recv_from_uninit(socket, room))
+}
+
+/// Receives a datagram into a buffer: how many bytes, whose, and whether there were more.
+pub(crate) fn recv_from(socket: &Socket, buffer: &mut [u8]) -> io::Result<(usize, (Addr, bool))> {
+    recv_from_uninit(socket, as_room(buffer))
+}
+
+fn recv_uninit(socket: &Socket, room: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
     // The vectored call: on Windows the other makes an error of a truncated datagram.
     let (count, _) = retry(|| socket.recv_vectored(&mut [MaybeUninitSlice::new(&mut *room)]))?;
     Ok(count)
 }
 
-/// Receives a datagram: how many bytes, whose, and whether there were more.
-pub(crate) fn recv_from(
+fn recv_from_uninit(
     socket: &Socket,
     room: &mut [MaybeUninit<u8>],
-) -> io::Result<(usize, Addr, bool)> {
+) -> io::Result<(usize, (Addr, bool))> {
     let call = || socket.recv_from_vectored(&mut [MaybeUninitSlice::new(&mut *room)]);
     let (count, flags, from) = retry(call)?;
-    Ok((count, addr_of(&from), flags.is_truncated()))
+    Ok((count, (addr_of(&from), flags.is_truncated())))
 }
 
 /// A filled buffer as one that need not be.
-pub(crate) fn as_room(buffer: &mut [u8]) -> &mut [MaybeUninit<u8>] {
-    // SAFETY: both have the same layout, and whoever gets it only passes it to `recv_uninit`
-    // or `recv_from`, which write what the kernel received and never take a byte away.
+fn as_room(buffer: &mut [u8]) -> &mut [MaybeUninit<u8>] {
+    // SAFETY: both have the same layout, and it goes nowhere but to `recv_uninit` or
+    // `recv_from_uninit`, which write what the kernel received and never take a byte away.
     unsafe { &mut *(std::ptr::from_mut(buffer) as *mut [MaybeUninit<u8>]) }
 }
 
-/// Runs `receive` on room for `most` bytes, and gives the bytes that it says it received.
-pub(crate) fn received<T>(
-    mut bytes: Vec<u8>,
+/// Adds to `bytes` what `receive` says that it has put into their room.
+fn fill<T>(
+    bytes: &mut Vec<u8>,
     most: usize,
     receive: impl FnOnce(&mut [MaybeUninit<u8>]) -> io::Result<(usize, T)>,
-) -> io::Result<(Vec<u8>, T)> {
-    let room = &mut bytes.spare_capacity_mut()[..most];
-    let (count, rest) = receive(room)?;
-    // SAFETY: `receive` is `recv_uninit` or `recv_from` on this room, and the kernel has
-    // written `count` bytes of it; the assertion holds it within the room.
-    unsafe {
-        assert!(count <= most, "the kernel received more than there was room for");
-        bytes.set_len(count);
-    }
-    bytes.shrink_to_fit();
-    Ok((bytes, rest))
+) -> io::Result<T> {
+    let room = bytes.spare_capacity_mut();
+    let most = most.min(room.len());
+    let (count, rest) = receive(&mut room[..most])?;
+    assert!(count <= most, "the kernel received more than there was room for");
+    // SAFETY: `receive` is one of the two above, so that the kernel has written the first
+    // `count` bytes of the room; the assertion says that they are within the capacity.
+    unsafe { bytes.set_len(bytes.len() + count) };
+    Ok(rest)
 }
 
 /// An address as the system has it.

@@ -2,7 +2,6 @@
 //! Owns: what a call of Python's takes and gives. Never: buffers, or sends a byte twice.
 
 use std::io::{self, Read, Write};
-use std::mem::MaybeUninit;
 
 use super::deadline::Until;
 use super::{Family, Kind, Socket, sys};
@@ -67,11 +66,12 @@ impl Socket {
         if max == 0 {
             return Ok(Vec::new());
         }
-        let (bytes, ()) = self.receive_up_to(max, |room| {
-            let mut budget = self.mode.budget();
-            let call = || sys::recv_uninit(socket, room);
-            Ok((budget.call(socket, Until::Readable, call)?, ()))
-        })?;
+        let mut bytes = room_for(max)?;
+        self.mode
+            .budget()
+            .call(socket, Until::Readable, || sys::recv_vec(socket, &mut bytes, max))
+            .map_err(|error| self.failed(Operation::Receive, error))?;
+        bytes.shrink_to_fit();
         Ok(bytes)
     }
 
@@ -135,9 +135,15 @@ impl Socket {
     #[doc(alias = "recvfrom")]
     pub fn recv_from(&self, max: usize) -> Result<Received<Vec<u8>>> {
         let socket = self.open(Operation::Receive)?;
-        let (bytes, (from, truncated)) =
-            self.receive_up_to(max, |room| self.receive_from(socket, room))?;
-        Ok(Received { bytes, from: self.sender(from), truncated })
+        let mut bytes = room_for(max)?;
+        let call = || sys::recv_from_vec(socket, &mut bytes, max);
+        let (from, truncated) = self
+            .mode
+            .budget()
+            .call(socket, Until::Readable, call)
+            .map_err(|error| self.failed(Operation::Receive, error))?;
+        bytes.shrink_to_fit();
+        Ok(self.received(bytes, from, truncated))
     }
 
     /// Receives a datagram into `buffer`; otherwise as [`Socket::recv_from`].
@@ -162,10 +168,12 @@ impl Socket {
     #[doc(alias = "recvfrom_into")]
     pub fn recv_from_into(&self, buffer: &mut [u8]) -> Result<Received<usize>> {
         let socket = self.open(Operation::Receive)?;
-        let (bytes, (from, truncated)) = self
-            .receive_from(socket, sys::as_room(buffer))
+        let (count, (from, truncated)) = self
+            .mode
+            .budget()
+            .call(socket, Until::Readable, || sys::recv_from(socket, buffer))
             .map_err(|error| self.failed(Operation::Receive, error))?;
-        Ok(Received { bytes, from: self.sender(from), truncated })
+        Ok(self.received(count, from, truncated))
     }
 
     /// Sends what the kernel takes, and gives how many bytes that is. Corresponds to
@@ -281,38 +289,27 @@ impl Socket {
         })
     }
 
-    fn receive_from(
-        &self,
-        socket: &socket2::Socket,
-        room: &mut [MaybeUninit<u8>],
-    ) -> io::Result<(usize, (Addr, bool))> {
-        let mut budget = self.mode.budget();
-        let (count, from, truncated) =
-            budget.call(socket, Until::Readable, || sys::recv_from(socket, room))?;
-        Ok((count, (from, truncated && self.kind == Kind::Datagram)))
-    }
-
-    /// Who sent it: of a stream the kernel does not say with each receive.
-    fn sender(&self, from: Addr) -> Addr {
-        match (from, self.family) {
+    /// Of a stream the kernel does not say with each receive whose it is, and what there was
+    /// no room for is not lost.
+    fn received<T>(&self, bytes: T, from: Addr, truncated: bool) -> Received<T> {
+        let from = match (from, self.family) {
             (Addr::Unix(None), Family::Inet | Family::Inet6) => {
                 self.peer_known().unwrap_or(Addr::Unix(None))
             }
             (from, _) => from,
-        }
+        };
+        Received { bytes, from, truncated: truncated && self.kind == Kind::Datagram }
     }
+}
 
-    fn receive_up_to<T>(
-        &self,
-        max: usize,
-        receive: impl FnOnce(&mut [MaybeUninit<u8>]) -> io::Result<(usize, T)>,
-    ) -> Result<(Vec<u8>, T)> {
-        let mut bytes = Vec::new();
-        if bytes.try_reserve_exact(max).is_err() {
+fn room_for(max: usize) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    match bytes.try_reserve_exact(max) {
+        Ok(()) => Ok(bytes),
+        Err(_) => {
             let cause = format!("there is no memory for {max} bytes at once");
-            return Err(Error::new(Operation::Receive, ErrorKind::InvalidInput, cause));
+            Err(Error::new(Operation::Receive, ErrorKind::InvalidInput, cause))
         }
-        sys::received(bytes, max, receive).map_err(|error| self.failed(Operation::Receive, error))
     }
 }
 
