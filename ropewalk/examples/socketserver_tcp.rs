@@ -19,10 +19,10 @@ struct MyRequestHandler;
 impl StreamRequestHandler for MyRequestHandler {
     fn handle(&mut self, request: &mut StreamRequest) -> HandlerResult {
         println!("...connected from: {}", request.client_address);
-        let mut line = String::new();
-        request.rfile.read_line(&mut line)?;
+        let mut line = Vec::new();
+        request.rfile.read_until(b'\n', &mut line)?; // bytes: they need not be text
         let now = ctime(MachineClock::begin().wall());
-        request.wfile.write_all(format!("[{now}] {line}").as_bytes())?;
+        request.wfile.write_all(&[format!("[{now}] ").as_bytes(), &line].concat())?;
         Ok(()) // and the connection is closed
     }
 }

@@ -1,9 +1,10 @@
 //! The notes' Twisted client: sends a line, waits for the answer, and so on; an empty
 //! line ends it. Standard input is read on a thread of its own: the loop never blocks.
-#![allow(clippy::print_stdout, reason = "the notes' client prints")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the notes' client prints")]
 
 use std::io::{BufRead, Write};
 
+use ropewalk::addr::parse_port;
 use ropewalk::protocol::{Event, client};
 use ropewalk::{Handle, Protocol, Reactor, Transport};
 
@@ -50,12 +51,17 @@ impl Protocol for TsClntProtocol {
 fn main() -> ropewalk::Result<()> {
     let reactor = Reactor::new()?;
     // clientConnectionLost = clientConnectionFailed = lambda …: reactor.stop()
-    let factory = client(|| TsClntProtocol).on_end(|_, net, _| net.stop());
-    reactor.connect_tcp(HOST, port(), factory);
+    let factory = client(|| TsClntProtocol).on_end(|_, net, why| {
+        if !why.is_clean() {
+            eprintln!("{why}"); // the notes' client says nothing
+        }
+        net.stop();
+    });
+    reactor.connect_tcp(HOST, port()?, factory);
     reactor.run()
 }
 
 /// The notes' port, or the one that is the program's first argument.
-fn port() -> u16 {
-    std::env::args().nth(1).and_then(|port| port.parse().ok()).unwrap_or(PORT)
+fn port() -> ropewalk::Result<u16> {
+    std::env::args().nth(1).map_or(Ok(PORT), |port| parse_port(&port))
 }

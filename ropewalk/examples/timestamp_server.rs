@@ -3,6 +3,7 @@
 //! Run it, then `printf 'hello\r\n' | nc -N 127.0.0.1 21555` in a second terminal.
 #![allow(clippy::print_stdout, reason = "the notes' server prints")]
 
+use ropewalk::addr::parse_port;
 use ropewalk::service::ctime;
 use ropewalk::{Protocol, Reactor, Transport};
 
@@ -29,12 +30,12 @@ impl Protocol for TsServProtocol {
 fn main() -> ropewalk::Result<()> {
     let reactor = Reactor::new()?; // a value, not a global
     // The factory (工厂): `factory.protocol = TSServProtocol` becomes a closure.
-    reactor.listen_tcp(port(), || TsServProtocol)?;
+    reactor.listen_tcp(port()?, || TsServProtocol)?;
     println!("waiting for connection..");
     reactor.run()
 }
 
 /// The notes' port, or the one that is the program's first argument.
-fn port() -> u16 {
-    std::env::args().nth(1).and_then(|port| port.parse().ok()).unwrap_or(PORT)
+fn port() -> ropewalk::Result<u16> {
+    std::env::args().nth(1).map_or(Ok(PORT), |port| parse_port(&port))
 }

@@ -347,12 +347,19 @@ impl From<(IpAddr, u16)> for Target {
 impl TryFrom<&str> for Target {
     type Error = Error;
 
-    /// `host:port`, `[v6]:port`, a bare `port` of the loopback; or, with a `/` in it, a path.
+    /// `host:port`, `[v6]:port`, a bare `port` of the loopback; or, with a `/` in it, a path;
+    /// or, with an `@` before it, an abstract name (Linux).
     fn try_from(text: &str) -> Result<Target> {
+        if let Some(name) = text.strip_prefix('@') {
+            return Ok(PathBuf::from(format!("\0{name}")).into());
+        }
         if text.contains('/') || text.starts_with('\0') {
             return Ok(Path::new(text).into());
         }
-        let (host, port) = split_host_port(text)?;
+        let (host, port) = split_host_port(text).map_err(|error| match text.contains(':') {
+            true => error,
+            false => error.with_remedy(format!("a path has a slash: write ./{text}")),
+        })?;
         Ok(Target::tcp(host.unwrap_or("localhost"), port))
     }
 }
@@ -378,6 +385,10 @@ impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Target::Name(host, port) if host.is_empty() => write!(f, "*:{port}"),
+            // An address of IPv6 with a scope's name is resolved, too.
+            Target::Name(host, port) if host.contains(':') && !host.starts_with('[') => {
+                write!(f, "[{host}]:{port}")
+            }
             Target::Name(host, port) => write!(f, "{host}:{port}"),
             Target::Addr(addr) => addr.fmt(f),
         }
@@ -393,9 +404,11 @@ pub fn unix_name(path: &Path) -> Cow<'_, str> {
 }
 
 fn listen_host(host: &str) -> ListenHost {
-    match host {
-        "*" => ListenHost::All,
-        _ => host.parse().map_or_else(|_| ListenHost::Name(host.to_owned()), ListenHost::Ip),
+    let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    match bare.unwrap_or(host) {
+        // The second is Python's.
+        "*" | "" => ListenHost::All,
+        host => host.parse().map_or_else(|_| ListenHost::Name(host.to_owned()), ListenHost::Ip),
     }
 }
 

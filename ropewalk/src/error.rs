@@ -75,6 +75,8 @@ pub enum Operation {
     Close,
     /// Reading or setting what a socket is like: a mode, an option, an address.
     Configure,
+    /// Asking for an address or the descriptor of a socket.
+    Inspect,
     /// Finding the addresses of a name.
     Resolve,
     /// Running the loop.
@@ -144,6 +146,7 @@ impl Error {
         let address = address.to_string();
         let error = Error::without_address(operation, source);
         let remedy = match (operation, error.kind()) {
+            _ if is_path(&address) => path_remedy(operation, error.kind()).map(str::to_owned),
             (Operation::Bind | Operation::Listen, ErrorKind::PermissionDenied) => {
                 privilege_remedy(&address, sys::privileged_ports())
             }
@@ -188,6 +191,13 @@ impl Error {
         let mut error = self.at(ours);
         error.0.ours = true;
         error
+    }
+
+    /// The same, told as a failure of this operation.
+    #[must_use]
+    pub(crate) fn during(mut self, operation: Operation) -> Error {
+        self.0.operation = operation;
+        self
     }
 
     /// The same with what a person can do about it.
@@ -282,6 +292,7 @@ impl fmt::Display for Error {
             Operation::Shutdown => ("cannot shut the connection down", " to"),
             Operation::Close => ("cannot close the socket", " on"),
             Operation::Configure => ("cannot configure the socket", ""),
+            Operation::Inspect => ("cannot look at the socket", ""),
             Operation::Resolve => ("cannot resolve", ""),
             Operation::Run => ("cannot run", ""),
             Operation::Ask => ("cannot reach the reactor", ""),
@@ -392,7 +403,10 @@ fn words_for(error: &io::Error) -> Option<(&'static str, &'static str)> {
     Some(match error.kind() {
         Io::AddrInUse => ("address already in use", "EADDRINUSE"),
         Io::AddrNotAvailable => ("this machine has no such address", "EADDRNOTAVAIL"),
-        Io::PermissionDenied => ("permission denied", "EACCES"),
+        Io::PermissionDenied => match Errno::from_io_error(error) {
+            Some(Errno::PERM) => ("not permitted", "EPERM"),
+            _ => ("permission denied", "EACCES"),
+        },
         Io::ConnectionRefused => ("connection refused", "ECONNREFUSED"),
         Io::ConnectionReset => ("connection reset by peer", "ECONNRESET"),
         Io::ConnectionAborted => ("connection aborted", "ECONNABORTED"),
@@ -426,8 +440,31 @@ fn remedy_for(operation: Operation, kind: ErrorKind) -> Option<&'static str> {
             "name an address of this machine, or `*` for all of them"
         }
         (Operation::Connect, ErrorKind::Refused) => "is the server running on that port?",
+        (Operation::Resolve, ErrorKind::NotFound) => "check the name, or give an IP address",
+        (Operation::Accept, ErrorKind::InvalidInput) => "call `listen` first",
         (Operation::Send, ErrorKind::NotConnected) => "connect it first, or name the peer",
         (_, ErrorKind::NoDescriptors) => "raise the limit (`ulimit -n`) or close connections",
+        _ => return None,
+    })
+}
+
+/// Whether an address is a Unix socket's, which has no port: its cures are other ones.
+fn is_path(address: &str) -> bool {
+    address.contains('/') || address.starts_with('@')
+}
+
+fn path_remedy(operation: Operation, kind: ErrorKind) -> Option<&'static str> {
+    Some(match (operation, kind) {
+        (Operation::Listen | Operation::Bind, ErrorKind::AddressInUse) => {
+            "stop the server there, or remove the file if there is none, or take another path"
+        }
+        (Operation::Listen | Operation::Bind, ErrorKind::PermissionDenied) => {
+            "take a folder that you may write to"
+        }
+        (Operation::Listen | Operation::Bind, ErrorKind::NotFound) => "make the folder first",
+        (Operation::Connect, ErrorKind::Refused | ErrorKind::NotFound) => {
+            "is the server running? The file of one that is gone stays behind"
+        }
         _ => return None,
     })
 }
@@ -435,8 +472,7 @@ fn remedy_for(operation: Operation, kind: ErrorKind) -> Option<&'static str> {
 /// What helps whoever may not bind to `address`, if it has a port below the system's
 /// `limit`. Above it, or for a file, the refusal has another cause.
 fn privilege_remedy(address: &str, limit: u16) -> Option<String> {
-    // A path may end like an address does.
-    let at = Some(address).filter(|address| !address.contains('/'))?.parse::<ListenAt>().ok()?;
+    let at = address.parse::<ListenAt>().ok()?;
     (at.port != 0 && at.port < limit).then(|| {
         format!(
             "ports below {limit} need a privilege here: take a higher port{}",
@@ -477,7 +513,6 @@ mod tests {
             ("127.0.0.1:80", 80, false),
             ("127.0.0.1:80", 0, false),
             ("127.0.0.1:0", 1024, false),
-            ("/run/a:80", 1024, false),
         ] {
             let remedy = privilege_remedy(address, limit);
             assert_eq!(remedy.is_some(), helped, "{address} below {limit}: {remedy:?}");

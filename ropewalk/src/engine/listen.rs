@@ -72,7 +72,7 @@ impl<D: Driver> Engine<D> {
             }
             Site::Unix(path) => {
                 let path = path.clone().into();
-                vec![self.bind(&path, options).map_err(|error| unix_error(at, error))?]
+                vec![self.bind(&path, options).map_err(named(at))?]
             }
             Site::Memory(number) => {
                 vec![self.bind(&Addr::Memory(*number), options).map_err(named(at))?]
@@ -285,18 +285,7 @@ fn bind_all<T>(
     Ok(bound)
 }
 
-/// A Unix socket has no port: its cures are other ones.
-pub(crate) fn unix_error(at: impl std::fmt::Display, error: io::Error) -> Error {
-    let error = Error::from_io(Operation::Listen, at, error);
-    match error.kind() {
-        ErrorKind::AddressInUse => error.with_remedy("stop the server there, or take another path"),
-        ErrorKind::PermissionDenied => error.with_remedy("take a folder that you may write to"),
-        ErrorKind::NotFound => error.with_remedy("make the folder first"),
-        _ => error,
-    }
-}
-
-fn named(at: impl std::fmt::Display) -> impl FnOnce(io::Error) -> Error {
+pub(crate) fn named(at: impl std::fmt::Display) -> impl FnOnce(io::Error) -> Error {
     move |error| Error::from_io(Operation::Listen, at, error)
 }
 

@@ -44,7 +44,7 @@ pub use entry::{Entry, Head, Seat};
 use entry::{Seated, Source};
 pub(crate) use guests::{Guest, Host};
 use listen::Listening;
-pub(crate) use listen::{bind_everywhere, unix_error};
+pub(crate) use listen::{bind_everywhere, named};
 pub use mail::Remote;
 use mail::{Home, Letter, Mail, bytes_of};
 use slots::Slots;

@@ -4,13 +4,14 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::handler::{BaseRequestHandler, HandlerResult};
 use super::hooks::{Request, ServerSocket, family_of, sealed};
 use super::shutdown::ShutdownHandle;
 use crate::addr::{Addr, DatagramSite};
 use crate::driver;
-use crate::engine::{bind_everywhere, unix_error};
+use crate::engine::{bind_everywhere, named};
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::limits;
 use crate::options::SocketOptions;
@@ -43,8 +44,8 @@ pub struct DatagramRequest {
     pub wfile: Vec<u8>,
     /// Who sent it.
     pub client_address: Addr,
-    /// The server's socket, to send by. A send waits for room at most [`limits::FLUSH`]. Do
-    /// not receive by it: what comes is the server's.
+    /// The server's socket, to send by. A send does not wait: where the kernel has no room
+    /// it fails with `WouldBlock`. Do not receive by it: what comes is the server's.
     pub socket: Arc<Socket>,
     /// Reaches the server that received it, to shut it down.
     pub server: ShutdownHandle,
@@ -74,17 +75,19 @@ impl sealed::Kind for DatagramRequest {
             let bound = driver::bind_datagram(&at, options)?;
             let (copy, family) = (bound.socket.try_clone()?, family_of(&bound.addr));
             let replies = Socket::adopt(copy, family, Kind::Datagram);
-            replies.set_timeout(Some(limits::FLUSH))?;
+            // A reply that finds no room is lost, as datagrams are: whoever waited would wait
+            // for one client that does not read, and the others with him.
+            replies.set_timeout(Some(Duration::ZERO))?;
             let addr = bound.addr.clone();
             let mut socket = ServerSocket::new(bound, Kind::Datagram, server)?;
             socket.replies = Some(Arc::new(replies));
-            socket.max_packet_size = max_packet_size;
+            socket.max_packet_size = max_packet_size.min(limits::READ_BUFFER_BYTES);
             Ok((socket, addr))
         };
         let bound = match site {
             DatagramSite::Udp(at) => bind_everywhere(at, driver::lookup_ips, |ip| bind(ip.into()))?,
             DatagramSite::Unixgram(path) => {
-                vec![bind(path.clone().into()).map_err(|error| unix_error(site, error))?]
+                vec![bind(path.clone().into()).map_err(named(site))?]
             }
             DatagramSite::Memory(_) => {
                 let error = io::Error::from(io::ErrorKind::Unsupported);
@@ -99,6 +102,8 @@ impl sealed::Kind for DatagramRequest {
             let cause = "it is a stream server's socket, and takes no datagrams";
             return Err(Error::new(Operation::Run, ErrorKind::InvalidInput, cause).at(&from.addr));
         };
+        // Handlers share the descriptor's mode by their `socket`, and may have changed it.
+        from.keep_non_blocking()?;
         let received = from.recv_from(from.max_packet_size)?;
         Ok(DatagramRequest {
             packet: received.bytes,

@@ -126,24 +126,27 @@ pub trait BaseRequestHandler<R> {
 pub fn run_handler<R>(handler: &mut impl BaseRequestHandler<R>, request: &mut R) -> HandlerResult {
     handler.setup(request)?;
     let handled = catch_unwind(AssertUnwindSafe(|| handler.handle(request)));
-    let finished = handler.finish(request);
-    match handled {
-        Ok(Ok(())) => finished,
-        Ok(Err(error)) => {
+    let finished = catch_unwind(AssertUnwindSafe(|| handler.finish(request)));
+    match (handled, finished) {
+        (Ok(Ok(())), finished) => finished.unwrap_or_else(|panic| resume_unwind(panic)),
+        (Ok(Err(error)), finished) => {
             log_second(finished);
             Err(error)
         }
-        Err(panic) => {
+        (Err(panic), finished) => {
             log_second(finished);
             resume_unwind(panic)
         }
     }
 }
 
-fn log_second(finished: HandlerResult) {
-    if let Err(error) = finished {
-        tracing::error!("after the handler had failed, its finish failed too: {error}");
-    }
+fn log_second(finished: std::thread::Result<HandlerResult>) {
+    let second = match finished {
+        Ok(Ok(())) => return,
+        Ok(Err(error)) => HandlerError::Failed(error),
+        Err(panic) => HandlerError::of_panic(&*panic),
+    };
+    tracing::error!("after a handler had failed, its finish failed as well: {second}");
 }
 
 /// Why a handler failed: what [`handle_error`](crate::server::BaseServer::handle_error) gets.

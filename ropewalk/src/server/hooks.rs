@@ -72,6 +72,106 @@ use crate::socket::{Family, Kind, Socket};
 /// # }
 /// ```
 ///
+/// Every attribute and hook, in the order in which they are asked:
+///
+/// ```
+/// use std::time::Duration;
+/// use ropewalk::Addr;
+/// use ropewalk::server::{
+///     BaseRequestHandler, BaseServer, HandlerError, HandlerResult, Request, ServerSocket,
+///     StreamRequest, StreamRequestHandler, TcpServer, run_handler,
+/// };
+///
+/// struct Echo;
+///
+/// impl StreamRequestHandler for Echo {
+///     fn timeout(&self) -> Option<Duration> {
+///         Some(Duration::from_secs(5))
+///     }
+///     fn disable_nagle_algorithm(&self) -> bool {
+///         true
+///     }
+///     fn setup(&mut self, request: &mut StreamRequest) -> HandlerResult {
+///         println!("{} is here", request.client_address());
+///         Ok(())
+///     }
+///     fn handle(&mut self, request: &mut StreamRequest) -> HandlerResult {
+///         let data = request.recv(1024)?;
+///         Ok(request.send_all(&data)?)
+///     }
+///     fn finish(&mut self, request: &mut StreamRequest) -> HandlerResult {
+///         request.server().shutdown(); // one client was enough
+///         Ok(())
+///     }
+/// }
+///
+/// struct Careful;
+///
+/// impl BaseServer<StreamRequest> for Careful {
+///     type Handler = Echo;
+///     fn request_queue_size(&self) -> u32 {
+///         16
+///     }
+///     fn allow_reuse_address(&self) -> bool {
+///         true
+///     }
+///     fn allow_reuse_port(&self) -> bool {
+///         false
+///     }
+///     fn max_packet_size(&self) -> usize {
+///         8192 // of datagram servers
+///     }
+///     fn timeout(&self) -> Option<Duration> {
+///         Some(Duration::from_secs(5)) // of `handle_request`
+///     }
+///     fn max_threads(&self) -> usize {
+///         64 // of threading servers
+///     }
+///     fn drain_grace(&self) -> Option<Duration> {
+///         Some(Duration::from_secs(5))
+///     }
+///     fn get_request(&self, socket: &ServerSocket) -> ropewalk::Result<StreamRequest> {
+///         socket.take()
+///     }
+///     fn verify_request(&self, _: &StreamRequest, client: &Addr) -> bool {
+///         client.host() == "127.0.0.1"
+///     }
+///     fn process_request(&self, request: StreamRequest, process: &dyn Fn(StreamRequest)) {
+///         process(request);
+///     }
+///     fn handler(&self, _: &Addr) -> Echo {
+///         Echo
+///     }
+///     fn finish_request(&self, request: &mut StreamRequest, client: &Addr) -> HandlerResult {
+///         run_handler(&mut self.handler(client), request)
+///     }
+///     fn handle_error(&self, error: &HandlerError, client: &Addr) {
+///         eprintln!("{client}: {error}");
+///     }
+///     fn shutdown_request(&self, mut request: StreamRequest) {
+///         request.say_goodbye();
+///         self.close_request(request);
+///     }
+///     fn close_request(&self, request: StreamRequest) {
+///         drop(request);
+///     }
+///     fn service_actions(&self) {}
+///     fn handle_timeout(&self) {
+///         println!("nobody came");
+///     }
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let server = TcpServer::new(("127.0.0.1", 0), Careful)?;
+/// # use std::io::Write;
+/// # let mut client = std::net::TcpStream::connect(server.local_addr().ip().unwrap())?;
+/// # client.write_all(b"hello")?;
+/// server.serve_forever()?;
+/// # assert_eq!(std::io::read_to_string(&mut client)?, "hello");
+/// # Ok(())
+/// # }
+/// ```
+///
 /// It is a trait, and so can't be made alone: take
 /// [`TcpServer`](crate::server::TcpServer) or [`UdpServer`](crate::server::UdpServer).
 ///
@@ -166,9 +266,15 @@ pub trait BaseServer<R: Request>: Send + Sync + 'static {
         run_handler(&mut self.handler(client), request)
     }
 
-    /// A request failed. The server goes on. By default one line in the log, as an error.
+    /// A request failed. The server goes on. By default one line in the log, as an error; in
+    /// a program that has no log (no `tracing` subscriber), on standard error, as in Python.
+    #[allow(clippy::print_stderr, reason = "else nobody would ever know")]
     fn handle_error(&self, error: &HandlerError, client: &Addr) {
-        tracing::error!("request from {client}: {error}");
+        if tracing::dispatcher::has_been_set() {
+            tracing::error!("request from {client}: {error}");
+        } else {
+            eprintln!("request from {client}: {error}");
+        }
     }
 
     /// Says [goodbye](Request::say_goodbye), then calls
@@ -297,6 +403,11 @@ impl ServerSocket {
 }
 
 impl ServerSocket {
+    /// Whatever somebody did to a copy of the descriptor.
+    pub(super) fn keep_non_blocking(&self) -> Result<()> {
+        self.socket.set_timeout(Some(Duration::ZERO))
+    }
+
     pub(super) fn new(
         bound: Bound,
         kind: Kind,

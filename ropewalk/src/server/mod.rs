@@ -58,7 +58,7 @@
 //! - [`ShutdownHandle::shutdown`] never waits, so cannot deadlock; it takes effect at once,
 //!   without polling.
 //! - A panic reaches `handle_error` as an error does.
-//! - A close over unread input lingers, so that the answer arrives.
+//! - A close over input that has arrived and was not read lingers, so that the answer arrives.
 //! - Out of descriptors, accepting pauses and says so, where Python spins in silence.
 //! - Threads are bounded ([`max_threads`](BaseServer::max_threads)).
 //! - The port can be bound again at once after a restart, and small answers leave at once.

@@ -120,7 +120,7 @@ impl<F: Factory + Send + 'static> BaseServer<StreamRequest> for Protocols<F> {
 
     /// Their engines drain within their own grace, and then need a moment to say so.
     fn drain_grace(&self) -> Option<Duration> {
-        Some(self.limits.drain_grace + limits::DRAIN_THREADS_MARGIN)
+        Some(self.limits.drain_grace.saturating_add(limits::DRAIN_THREADS_MARGIN))
     }
 }
 
@@ -150,7 +150,7 @@ impl<F: Factory + Send + 'static> BaseRequestHandler<StreamRequest> for Protocol
         let io = Blocking::io(socket.detach()?.into())
             .map_err(|error| Error::from_io(Operation::Accept, peer, error))?;
         let alarm = request.alarm.take().map_or_else(|| new_alarm(peer), Ok)?;
-        let guest = Leaving(request.server.guest());
+        let guest = Leaving(request.server.guest(request.asks));
         self.0.serve(&guest.0, alarm, io, peer)?;
         Ok(())
     }

@@ -330,10 +330,6 @@ impl<R: Request, S: BaseServer<R>, M: MixIn> Server<R, S, M> {
             let tries_again = pause.until.take().is_some();
             let ready = if tries_again { self.sockets.iter().collect() } else { ready };
             for socket in ready {
-                // What is taken after a shutdown would not be served.
-                if state.is_asked() {
-                    break;
-                }
                 match self.take(socket) {
                     Ok(taken) => pause.end(taken, socket),
                     Err(error) => {
@@ -351,6 +347,9 @@ impl<R: Request, S: BaseServer<R>, M: MixIn> Server<R, S, M> {
     /// Takes a request, if there is one.
     fn take(&self, socket: &ServerSocket) -> Result<bool> {
         let worker = &self.worker;
+        if !worker.state.may_take() {
+            return Ok(false);
+        }
         let request = match worker.server.get_request(socket) {
             Err(error) if nothing_came(&error) => return Ok(false),
             taken => taken?,

@@ -65,10 +65,18 @@ impl ShutdownHandle {
         self.0.ask();
     }
 
-    /// A thread's connections, known to this server.
-    pub(super) fn guest(&self) -> Guest {
-        let key = self.0.guests_so_far.fetch_add(1, Ordering::SeqCst);
-        Guest::new(key as u64, self.0.clone())
+    /// How often an end had been asked for when the last request was about to be taken.
+    pub(super) fn asks(&self) -> usize {
+        self.0.asks_before_taking.load(Ordering::SeqCst)
+    }
+
+    /// A thread's connections, known to this server. Its request was taken when an end had
+    /// been asked for so often: one that was asked for since is theirs as well, even if the
+    /// call that served has obeyed it already.
+    pub(super) fn guest(&self, asks: usize) -> Guest {
+        let key = self.0.guests_so_far.fetch_add(1, Ordering::SeqCst) as u64;
+        self.0.engines().insert(key, Arrival { asks, remote: None });
+        Guest::new(key, self.0.clone())
     }
 }
 
@@ -83,6 +91,9 @@ pub(super) struct State {
     alarm: Alarm,
     ring: Ring,
     asked: AtomicBool,
+    /// How often an end was asked for; and the same when a request was about to be taken.
+    asks: AtomicUsize,
+    asks_before_taking: AtomicUsize,
     serving: AtomicBool,
     /// Requests being worked on.
     working: AtomicUsize,
@@ -90,9 +101,16 @@ pub(super) struct State {
     /// as the last.
     heeds_ends: AtomicBool,
     /// The engines that run protocols for this server.
-    engines: Mutex<BTreeMap<u64, Remote>>,
+    engines: Mutex<BTreeMap<u64, Arrival>>,
     /// Whether there ever were any: without, a shutdown takes no lock.
     guests_so_far: AtomicUsize,
+}
+
+/// An engine that runs a protocol, or is about to.
+struct Arrival {
+    /// How often an end had been asked for when its request was taken.
+    asks: usize,
+    remote: Option<Remote>,
 }
 
 impl State {
@@ -102,6 +120,8 @@ impl State {
             alarm,
             ring,
             asked: AtomicBool::new(false),
+            asks: AtomicUsize::new(0),
+            asks_before_taking: AtomicUsize::new(0),
             serving: AtomicBool::new(false),
             working: AtomicUsize::new(0),
             heeds_ends: AtomicBool::new(false),
@@ -113,16 +133,25 @@ impl State {
     fn ask(&self) {
         // Before the engines are looked at: one that arrives after that finds it.
         self.asked.store(true, Ordering::SeqCst);
+        self.asks.fetch_add(1, Ordering::SeqCst);
         self.ring.wake();
         if self.guests_so_far.load(Ordering::SeqCst) > 0 {
-            for engine in self.engines().values() {
-                let _ = engine.stop(); // one that is gone needs no telling
+            for remote in self.engines().values().filter_map(|engine| engine.remote.as_ref()) {
+                let _ = remote.stop(); // one that is gone needs no telling
             }
         }
     }
 
     pub(super) fn is_asked(&self) -> bool {
         self.asked.load(Ordering::SeqCst)
+    }
+
+    /// Whether a request may be taken. What is taken after a shutdown would not be served.
+    pub(super) fn may_take(&self) -> bool {
+        // In this order: an end that is asked for after the look is not among those counted,
+        // and so reaches the request that is taken.
+        self.asks_before_taking.store(self.asks.load(Ordering::SeqCst), Ordering::SeqCst);
+        !self.is_asked()
     }
 
     /// The call that serves has obeyed.
@@ -160,16 +189,18 @@ impl State {
         self.heeds_ends.store(heed, Ordering::SeqCst);
     }
 
-    fn engines(&self) -> MutexGuard<'_, BTreeMap<u64, Remote>> {
+    fn engines(&self) -> MutexGuard<'_, BTreeMap<u64, Arrival>> {
         self.engines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Host for State {
     fn arrived(&self, key: u64, remote: Remote) {
-        self.engines().insert(key, remote.clone());
-        if self.is_asked() {
-            let _ = remote.stop(); // it came in with the shutdown
+        let mut engines = self.engines();
+        let Some(engine) = engines.get_mut(&key) else { return };
+        engine.remote = Some(remote.clone());
+        if engine.asks != self.asks.load(Ordering::SeqCst) {
+            let _ = remote.stop(); // an end was asked for while it was on its way
         }
     }
 

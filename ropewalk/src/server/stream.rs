@@ -16,7 +16,7 @@ use super::shutdown::ShutdownHandle;
 use crate::addr::{Addr, Site};
 use crate::clock::{Clock, MachineClock};
 use crate::driver::{self, BlockingAlarm};
-use crate::engine::{bind_everywhere, unix_error};
+use crate::engine::{bind_everywhere, named};
 use crate::error::{Error, Operation, Result};
 use crate::limits;
 use crate::options::SocketOptions;
@@ -48,7 +48,8 @@ use crate::socket::{Kind, Socket, SocketIo};
 pub struct StreamRequest {
     /// The connection as a file to read, with a buffer.
     pub rfile: BufReader<SocketIo>,
-    /// The connection as a file to write, without a buffer: what `write_all` or `write!` is
+    /// The connection as a file to write (a clone of it keeps the connection open after the
+    /// handler has returned), without a buffer: what `write_all` or `write!` is
     /// given leaves at once and in one piece.
     pub wfile: SocketIo,
     /// Who connected.
@@ -57,13 +58,16 @@ pub struct StreamRequest {
     pub server: ShutdownHandle,
     /// What a protocol's engine is woken by, made before the connection was taken.
     pub(super) alarm: Option<BlockingAlarm>,
+    /// How often an end had been asked for when it was taken.
+    pub(super) asks: usize,
     begun: bool,
 }
 
 impl StreamRequest {
     fn new(socket: Socket, client_address: Addr, server: ShutdownHandle) -> StreamRequest {
         let (rfile, wfile) = files(socket);
-        StreamRequest { rfile, wfile, client_address, server, alarm: None, begun: false }
+        let asks = server.asks();
+        StreamRequest { rfile, wfile, client_address, server, alarm: None, asks, begun: false }
     }
 
     /// Takes the connection out of the request: the server no longer closes it. What `rfile`
@@ -135,7 +139,7 @@ impl sealed::Kind for StreamRequest {
         let bound = match site {
             Site::Tcp(at) => bind_everywhere(at, driver::lookup_ips, |ip| bind(ip.into()))?,
             Site::Unix(path) => {
-                vec![bind(path.clone().into()).map_err(|error| unix_error(site, error))?]
+                vec![bind(path.clone().into()).map_err(named(site))?]
             }
             Site::Memory(_) => {
                 let error = io::Error::from(io::ErrorKind::Unsupported);
@@ -228,7 +232,8 @@ pub trait StreamRequestHandler {
 
     /// How long one read or write may take: a client that stays silent for longer ends in an
     /// error of the read, and holds no thread for ever. `None`, the default, is for ever.
-    /// What `rfile` had read before a timeout it still has.
+    /// `read_until` and `fill_buf` keep what came before it, as with
+    /// [`Socket::makefile`].
     fn timeout(&self) -> Option<Duration> {
         None
     }

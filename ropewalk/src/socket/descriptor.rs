@@ -28,7 +28,7 @@ impl Socket {
     /// ```
     #[doc(alias = "fileno")]
     pub fn descriptor(&self) -> Result<BorrowedDescriptor<'_>> {
-        self.open(Operation::Configure).map(sys::lend)
+        self.open(Operation::Inspect).map(sys::lend)
     }
 
     /// Gives the descriptor away, open as it is, and leaves the socket closed. It keeps its
@@ -51,7 +51,7 @@ impl Socket {
     /// # }
     /// ```
     pub fn detach(&mut self) -> Result<Descriptor> {
-        self.inner.take().map(Descriptor::from).ok_or_else(|| closed(Operation::Configure))
+        self.inner.take().map(Descriptor::from).ok_or_else(|| closed(Operation::Inspect))
     }
 
     /// A socket that others have made, and that blocks or is soon told not to.

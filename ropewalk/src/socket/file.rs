@@ -1,6 +1,6 @@
 //! A socket as a pair of files: one to read lines from, one to write to.
 //! Owns: that the socket stays open as long as one of them is there.
-//! Never: loses what it has read: after a deadline the next read goes on where it was.
+//! Never: refuses after a deadline: the next read goes on.
 
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::sync::Arc;
@@ -66,8 +66,10 @@ impl Socket {
     /// closed when the socket and both are gone.
     ///
     /// They keep the socket's timeout: a read that meets it fails with
-    /// [`TimedOut`](io::ErrorKind::TimedOut), keeps what it has read (`read_line` in the
-    /// line, the rest in its buffer), and can be called again; Python's refuses from then on.
+    /// [`TimedOut`](io::ErrorKind::TimedOut), and can be called again; Python's refuses from
+    /// then on. `read_until` and `fill_buf` keep what came before, and so does `read_line`
+    /// unless the deadline falls inside a character; `read_exact` and `read_to_string` are of
+    /// std, and lose it.
     /// What was written leaves when the buffer is full, at `flush`, or when the writer is
     /// dropped, which cannot tell that it failed: flush what matters.
     ///

@@ -41,7 +41,7 @@
 //! | --- | --- | --- |
 //! | `socket(family, type, proto=0)` | [`Socket::new`], [`Socket::with_protocol`] | closed on exec, always |
 //! | `s.bind()` | [`Socket::bind`] | |
-//! | `s.listen()` | [`Socket::listen`], [`Socket::listen_with_backlog`] | the default queue is as long as the system has it |
+//! | `s.listen()` | [`Socket::listen`], [`Socket::listen_with_backlog`] | the default queue is 4096, or the system's bound if that is less |
 //! | `s.accept()` | [`Socket::accept`] | |
 //! | `s.connect()` | [`Socket::connect`] | a full Unix listener is waited for, until the deadline |
 //! | `s.connect_ex()` | [`Socket::connect_ex`] | our deadline is `ETIMEDOUT`, Python's is `EAGAIN` |
@@ -64,7 +64,7 @@
 //! | `s.settimeout()` | [`Socket::set_timeout`] | a `Duration` is never negative |
 //! | `s.gettimeout()` | [`Socket::timeout`] | |
 //! | `s.fileno()` | [`Socket::descriptor`] | lent, not a number; `as_raw_fd` is one, and -1 once closed |
-//! | `s.makefile()` | [`Socket::makefile`] | a reader and a writer; a deadline that passed spoils neither |
+//! | `s.makefile()` | [`Socket::makefile`] | a reader and a writer; after a deadline they go on |
 //! | `s.family` | [`Socket::family`] | |
 //! | `s.type` | [`Socket::kind`] | |
 //! | `s.proto` | [`Socket::protocol`] | |
@@ -372,9 +372,9 @@ impl Socket {
     /// ```
     #[doc(alias = "getsockname")]
     pub fn local_addr(&self) -> Result<Addr> {
-        let addr = self.open(Operation::Configure)?.local_addr();
+        let addr = self.open(Operation::Inspect)?.local_addr();
         addr.map(|addr| sys::addr_of(&addr))
-            .map_err(|error| Error::without_address(Operation::Configure, error))
+            .map_err(|error| Error::without_address(Operation::Inspect, error))
     }
 
     /// The other end's address. Corresponds to `getpeername(2)`.
@@ -394,9 +394,9 @@ impl Socket {
     /// ```
     #[doc(alias = "getpeername")]
     pub fn peer_addr(&self) -> Result<Addr> {
-        let addr = self.open(Operation::Configure)?.peer_addr();
+        let addr = self.open(Operation::Inspect)?.peer_addr();
         addr.map(|addr| sys::addr_of(&addr))
-            .map_err(|error| Error::without_address(Operation::Configure, error))
+            .map_err(|error| Error::without_address(Operation::Inspect, error))
     }
 
     /// How long a call may wait: `None` for ever, zero not at all, anything else until a
@@ -534,7 +534,7 @@ impl Socket {
         at: impl TryInto<Target, Error: Into<Error>>,
         operation: Operation,
     ) -> Result<(Target, SockAddr)> {
-        let target = at.try_into().map_err(Into::into)?;
+        let target = at.try_into().map_err(|error| error.into().during(operation))?;
         let address = name::resolve(&target, self.family, operation)?;
         Ok((target, address))
     }

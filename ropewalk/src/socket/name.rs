@@ -14,11 +14,21 @@ use crate::error::{Error, ErrorKind, Operation, Result};
 
 /// The addresses of a name, in the system's order. Blocks.
 pub(crate) fn lookup(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
-    let found: Vec<SocketAddr> = (host, port).to_socket_addrs()?.collect();
+    let found: Vec<SocketAddr> = (host, port).to_socket_addrs().map_err(unknown)?.collect();
     if found.is_empty() {
         return Err(io::Error::new(io::ErrorKind::NotFound, format!("`{host}` has no address")));
     }
     Ok(found)
+}
+
+/// What the resolver says has neither a code nor a kind: it does not know the name, or could
+/// not ask.
+fn unknown(error: io::Error) -> io::Error {
+    // A name that cannot be one has a kind.
+    match (error.raw_os_error(), error.kind()) {
+        (Some(_), _) | (_, io::ErrorKind::InvalidInput) => error,
+        _ => io::Error::new(io::ErrorKind::NotFound, error),
+    }
 }
 
 /// The address that `target` means to a socket of `family`. Blocks for a name.
@@ -26,6 +36,9 @@ pub(super) fn resolve(target: &Target, family: Family, operation: Operation) -> 
     let misfit =
         |cause: String| Err(Error::new(operation, ErrorKind::InvalidInput, cause).at(target));
     match (target, family) {
+        (Target::Addr(Addr::Unix(None)), Family::Unix) if operation == Operation::Send => {
+            misfit("the peer has no address: to be answered it must bind one".into())
+        }
         (Target::Addr(Addr::Unix(path)), Family::Unix) => {
             let path = path.as_deref().unwrap_or(Path::new(""));
             sys::unix_address(path).map_err(|error| Error::from_io(operation, target, error))

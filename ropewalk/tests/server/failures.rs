@@ -236,3 +236,51 @@ fn a_detached_connection_outlives_its_request() {
     drop(socket);
     assert_eq!(read_all(client), "still here");
 }
+
+/// Fails, and then panics in finishing.
+struct FailsTwice;
+
+impl StreamRequestHandler for FailsTwice {
+    fn handle(&mut self, request: &mut StreamRequest) -> HandlerResult {
+        match request.recv(1024)?.first() {
+            Some(b'p') => panic!("the first, a panic"),
+            _ => Err("the first, an error".into()),
+        }
+    }
+    fn finish(&mut self, _: &mut StreamRequest) -> HandlerResult {
+        panic!("the second");
+    }
+}
+
+struct Heard(mpsc::Sender<String>);
+
+impl BaseServer<StreamRequest> for Heard {
+    type Handler = FailsTwice;
+    fn handler(&self, _: &Addr) -> FailsTwice {
+        FailsTwice
+    }
+    fn handle_error(&self, error: &ropewalk::server::HandlerError, _: &Addr) {
+        self.0.send(error.to_string()).unwrap();
+    }
+}
+
+#[test]
+fn a_finish_that_panics_does_not_hide_why_the_handler_failed() {
+    let (tell, told) = mpsc::channel();
+    let served = serve(TcpServer::new(("127.0.0.1", 0), Heard(tell)).unwrap());
+    for (word, expected) in [
+        ("e", "the handler failed: the first, an error"),
+        ("p", "the handler panicked: the first, a panic"),
+    ] {
+        ask(served.dial(), word.as_bytes());
+        assert_eq!(told.recv_timeout(WATCHDOG).unwrap(), expected);
+    }
+}
+
+#[test]
+fn pythons_empty_host_is_every_interface_and_brackets_are_no_part_of_an_address() {
+    let all = TcpServer::new(("", 0), || Fails).unwrap();
+    assert!(all.local_addr().ip().unwrap().ip().is_unspecified());
+    let v6 = TcpServer::new(("[::1]", 0), || Fails).unwrap();
+    assert!(v6.local_addr().ip().unwrap().ip().is_loopback());
+}

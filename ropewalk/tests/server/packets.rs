@@ -187,3 +187,22 @@ fn a_udp_port_that_is_taken_is_said() {
     assert_eq!(error.kind(), ropewalk::error::ErrorKind::AddressInUse);
     assert!(error.to_string().contains(&at.to_string()), "{error}");
 }
+
+#[test]
+fn a_packet_size_without_bound_is_as_much_as_there_can_be() {
+    struct Unbounded;
+    impl BaseServer<DatagramRequest> for Unbounded {
+        type Handler = Upper;
+        fn handler(&self, _: &Addr) -> Upper {
+            Upper
+        }
+        fn max_packet_size(&self) -> usize {
+            usize::MAX
+        }
+    }
+    let served = serve(UdpServer::new(("127.0.0.1", 0), Unbounded).unwrap());
+    let client = datagrams(served.addr);
+    client.send(&[b'a'; 60_000]).unwrap();
+    let mut answer = vec![0; 65_536];
+    assert_eq!(client.recv(&mut answer).unwrap(), 60_000);
+}

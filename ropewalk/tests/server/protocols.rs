@@ -237,3 +237,29 @@ fn a_server_of_protocols_serves_again_after_a_shutdown() {
         assert_eq!(read_all(client), "");
     }
 }
+
+#[test]
+fn a_shutdown_reaches_a_protocol_whose_thread_was_on_its_way() {
+    for _ in 0..50 {
+        let (tell, told) = mpsc::channel();
+        let factory = move || Echo { tell: tell.clone(), stays: false };
+        let at = ("127.0.0.1", 0);
+        let server = ropewalk::server::ThreadingTcpServer::protocol(at, factory).unwrap();
+        let client = dial(server.local_addr().ip().unwrap());
+        assert!(server.handle_request().unwrap());
+        server.shutdown();
+        assert!(!server.handle_request().unwrap(), "it obeys at once");
+        assert!(read_all(&client).is_empty(), "the connection is drained");
+        let lost = told.iter().find(|said| matches!(said, Said::Lost(_)));
+        assert_eq!(lost, Some(Said::Lost(Kind::Closed)));
+    }
+}
+
+#[test]
+fn a_grace_without_end_is_no_overflow() {
+    let serves = Serves::new::<Threading>(false, Duration::MAX);
+    let mut client = serves.dial();
+    echoes(&mut client, "one");
+    serves.served.handle.shutdown();
+    assert!(read_all(&client).is_empty());
+}

@@ -112,3 +112,15 @@ fn a_path_that_is_held_is_said_and_one_left_behind_is_taken() {
     drop(UnixDatagramServer::new(path.as_path(), || Echo).unwrap());
     assert!(!path.exists());
 }
+
+#[test]
+fn a_path_that_cannot_be_is_told_with_its_own_cure() {
+    let error = UnixStreamServer::new(PathBuf::new(), || Echo).unwrap_err().to_string();
+    assert!(error.contains("the path is empty"), "{error}");
+    let folder = Folder::new();
+    let path = folder.0.join("a file");
+    std::fs::write(&path, "that is no socket").unwrap();
+    let error = UnixStreamServer::new(path.as_path(), || Echo).unwrap_err().to_string();
+    assert!(error.contains("remove the file") && !error.contains("port"), "{error}");
+    assert_eq!(std::fs::read(&path).unwrap(), b"that is no socket", "it is left alone");
+}

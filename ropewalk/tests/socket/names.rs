@@ -90,7 +90,7 @@ fn a_port_out_of_range_is_refused_with_the_range() {
     let socket = stream(AF_INET);
     for text in ["localhost:65536", "localhost:70000", "70000", "[::1]:99999999999999999999"] {
         let error = socket.bind(text).unwrap_err();
-        assert_eq!((error.operation(), error.kind()), (Operation::Parse, ErrorKind::InvalidInput));
+        assert_eq!((error.operation(), error.kind()), (Operation::Bind, ErrorKind::InvalidInput));
         assert!(error.to_string().contains("ports go from 0 to 65535"), "{error}");
         assert!(socket.connect(text).is_err() && socket.send_to(b"", text).is_err());
     }
@@ -217,4 +217,47 @@ fn only_a_stream_listens() {
     let unbound = stream(AF_INET);
     unbound.listen_with_backlog(u32::MAX).unwrap();
     assert_ne!(unbound.local_addr().unwrap().port(), Some(0), "the system chooses");
+}
+
+#[test]
+fn an_unknown_name_is_not_found() {
+    let error = stream(AF_INET).connect(("no-such-host.invalid", 80)).unwrap_err();
+    assert_eq!((error.operation(), error.kind()), (Operation::Resolve, ErrorKind::NotFound));
+    assert!(error.to_string().contains("check the name"), "{error}");
+}
+
+#[test]
+fn what_cannot_be_read_is_told_as_the_failure_of_what_was_tried() {
+    let error = stream(AF_INET).bind("localhost:70000").unwrap_err();
+    assert_eq!((error.operation(), error.kind()), (Operation::Bind, ErrorKind::InvalidInput));
+    assert!(error.to_string().starts_with("cannot bind to localhost:70000: "), "{error}");
+    let error = stream(AF_UNIX).bind("a.sock").unwrap_err();
+    assert!(error.to_string().contains("write ./a.sock"), "{error}");
+}
+
+#[test]
+fn a_path_in_use_has_a_cure_of_its_own() {
+    let folder = Folder::new();
+    let path = folder.path("taken");
+    let (first, second) = (stream(AF_UNIX), stream(AF_UNIX));
+    first.bind(path.as_path()).unwrap();
+    let error = second.bind(path.as_path()).unwrap_err();
+    assert!(error.to_string().contains("remove the file"), "{error}");
+    assert!(!error.to_string().contains("port"), "{error}");
+}
+
+#[test]
+fn asking_for_an_address_is_no_configuring() {
+    let error = stream(AF_INET).peer_addr().unwrap_err();
+    assert_eq!((error.operation(), error.kind()), (Operation::Inspect, ErrorKind::NotConnected));
+}
+
+// Names without a file are Linux's.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_abstract_name_is_read_as_it_is_written() {
+    let socket = stream(AF_UNIX);
+    let name = format!("@ropewalk-{}-name", std::process::id());
+    socket.bind(name.as_str()).unwrap();
+    assert_eq!(socket.local_addr().unwrap().to_string(), name);
 }

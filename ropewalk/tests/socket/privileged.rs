@@ -92,5 +92,5 @@ fn part_binds_to_ports_around_the_limit() {
     }
     // A file may be denied, too, and there no port helps.
     let error = Socket::new(AF_UNIX, SOCK_STREAM).unwrap().bind("/proc/1/socket:80").unwrap_err();
-    assert_eq!(error.remedy(), None, "{error}");
+    assert!(!error.to_string().contains("port"), "{error}");
 }

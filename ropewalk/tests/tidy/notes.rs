@@ -75,7 +75,7 @@ fn has_word(text: &str, word: &str) -> bool {
 }
 
 /// Public items without an example, in the modules that promise one for each. A function has
-/// its own; a type or a constant may be met in any example of its module.
+/// its own; a type, a constant or a trait's method may be met in any example of its module.
 fn without_example(sources: &[&Source]) -> Vec<String> {
     let mut complaints = Vec::new();
     for module in WITH_EXAMPLES {
@@ -105,12 +105,26 @@ fn public_items(source: &Source) -> Vec<(usize, &'static str, &str)> {
             let above = source.text.lines().nth(line.saturating_sub(2)).unwrap_or_default();
             let is_hidden = source.inline_depth(at) > 0 || above.contains("#[doc(hidden)]");
             let is_seen = !source.in_tests(at) && !is_hidden;
+            let is_method =
+                keyword == "fn" && text.starts_with("fn ") && in_public_trait(source, at);
             if text.starts_with(&format!("pub {keyword} ")) && is_seen {
                 items.push((line, keyword, name));
+            } else if is_method && is_seen {
+                items.push((line, "method", name));
             }
         }
     }
     items
+}
+
+/// Whether what stands at `at` is an item of a public trait: the last line before it that
+/// begins without a space opens one.
+fn in_public_trait(source: &Source, at: usize) -> bool {
+    let before = source.text[..at]
+        .lines()
+        .rev()
+        .find(|line| line.starts_with(|c: char| c.is_alphabetic()) || line.starts_with('}'));
+    before.is_some_and(|line| line.starts_with("pub trait "))
 }
 
 /// The lines of a file's examples.

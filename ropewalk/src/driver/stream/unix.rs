@@ -59,6 +59,10 @@ impl UnixFile {
         kind: Type,
         mode: Option<u32>,
     ) -> io::Result<(Socket, Option<UnixFile>)> {
+        if path.as_os_str().is_empty() {
+            // The system would take it for "a name of your choice".
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the path is empty"));
+        }
         let socket = Socket::new(Domain::UNIX, kind, None)?;
         let address = sys::unix_address(path)?;
         if is_abstract(path) {

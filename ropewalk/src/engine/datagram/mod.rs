@@ -78,7 +78,7 @@ impl<D: Driver> DatagramEntry<D> {
     }
 
     /// No kernel tells an unconnected Unix socket that some receiver has room again.
-    fn must_retry(&self) -> bool {
+    pub(super) fn must_retry(&self) -> bool {
         self.peer.is_none() && matches!(self.local, Addr::Unix(_))
     }
 }
@@ -256,10 +256,16 @@ impl<D: Driver> Engine<D> {
 
     fn flush_datagrams(&self, entry: &DatagramEntry<D>) {
         let mut state = entry.state.borrow_mut();
-        while let Some((data, to)) = state.next_queued() {
+        let mut full = Vec::new();
+        while let Some((data, to)) = state.next_queued(&full) {
             let handed = entry.hand_over(self, &mut state, &data, to.as_ref());
             if handed == Handed::Blocked {
-                return state.put_back(data, to);
+                state.put_back(data, to.clone());
+                if !entry.must_retry() {
+                    return;
+                }
+                full.push(to); // that receiver is; the others may have room
+                continue;
             }
             state.handed_over(handed);
         }

@@ -14,7 +14,7 @@ use crate::addr::{Addr, DatagramSite, Target};
 use crate::engine::Task;
 use crate::engine::connect::Attempting;
 use crate::engine::driver::Driver;
-use crate::engine::listen::{bind_everywhere, unix_error};
+use crate::engine::listen::{bind_everywhere, named};
 use crate::engine::mail::Letter;
 use crate::error::{Error, Operation, Result};
 use crate::options::SocketOptions;
@@ -43,7 +43,7 @@ impl<D: Driver> Engine<D> {
                 bind_everywhere(at, |name| self.driver.lookup(name), |ip| bind(&ip.into()))?
             }
             DatagramSite::Unixgram(path) => {
-                vec![bind(&path.clone().into()).map_err(|error| unix_error(at, error))?]
+                vec![bind(&path.clone().into()).map_err(named(at))?]
             }
             DatagramSite::Memory(number) => {
                 let named = |error| Error::from_io(Operation::Listen, at, error);

@@ -27,7 +27,12 @@ impl<D: Driver> DatagramEntry<D> {
             state.drop_one();
             return Sending::Dropped;
         }
-        if !state.is_blocked() {
+        // No kernel is full for everybody where each receiver has a queue of its own.
+        let waits = match self.must_retry() {
+            true => state.waits_for(to),
+            false => state.is_blocked(),
+        };
+        if !waits {
             match self.hand_over(engine, &mut state, data, to) {
                 Handed::Sent => return Sending::Sent,
                 Handed::Blocked => {}

@@ -17,7 +17,7 @@ pub(super) struct State {
     phase: Phase,
     /// Why it ends now, as soon as no callback of it runs.
     end: Option<Reason>,
-    queue: VecDeque<(Vec<u8>, Option<Addr>)>,
+    queue: VecDeque<Queued>,
     queue_bytes: usize,
     /// The kernel took something since a flush was last waited for.
     moved: bool,
@@ -29,6 +29,9 @@ pub(super) struct State {
     pub(super) max_datagram: usize,
     pub(super) mailbox: Option<Arc<Mailbox>>,
 }
+
+/// A datagram that waits, and where it goes.
+pub(super) type Queued = (Vec<u8>, Option<Addr>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
@@ -90,6 +93,11 @@ impl State {
         !self.queue.is_empty()
     }
 
+    /// Whether something waits that goes there.
+    pub(super) fn waits_for(&self, to: Option<&Addr>) -> bool {
+        self.queue.iter().any(|(_, other)| other.as_ref() == to)
+    }
+
     pub(super) fn queued(&self) -> usize {
         self.queue.len()
     }
@@ -116,8 +124,10 @@ impl State {
         true
     }
 
-    pub(super) fn next_queued(&mut self) -> Option<(Vec<u8>, Option<Addr>)> {
-        let next = self.queue.pop_front()?;
+    /// The first that does not go to one of these.
+    pub(super) fn next_queued(&mut self, full: &[Option<Addr>]) -> Option<Queued> {
+        let at = self.queue.iter().position(|(_, to)| !full.contains(to))?;
+        let next = self.queue.remove(at)?;
         self.queue_bytes -= next.0.len();
         Some(next)
     }

@@ -14,6 +14,7 @@ use socket2::{Domain, SockAddr, Socket};
 
 use super::{addr_of, retry};
 use crate::addr::Addr;
+use crate::limits;
 use crate::socket::Family;
 
 /// What the system calls a socket: a descriptor, or a handle on Windows.
@@ -159,22 +160,17 @@ pub(crate) fn unix_address(path: &Path) -> io::Result<SockAddr> {
         let sentence = "a path cannot have a zero byte in it";
         return Err(io::Error::new(io::ErrorKind::InvalidInput, sentence));
     }
-    let most = PATH_BYTES_MAX + usize::from(is_abstract);
+    // An abstract name needs no zero byte at its end.
+    let most = limits::UNIX_PATH_BYTES + usize::from(is_abstract);
     if bytes.len() > most {
         let sentence = format!(
-            "the path has {} bytes, and a Unix socket's has at most {most}; \
-             take a shorter one, or one relative to the working directory",
+            "the path has {} bytes, and a Unix socket's has at most {most}; take a shorter one",
             bytes.len()
         );
         return Err(io::Error::new(io::ErrorKind::InvalidInput, sentence));
     }
     SockAddr::unix(path)
 }
-
-/// The system's own bound: its address has room for this and a zero byte.
-const PATH_BYTES_MAX: usize = std::mem::size_of::<libc::sockaddr_un>()
-    - std::mem::offset_of!(libc::sockaddr_un, sun_path)
-    - 1;
 
 impl AsFd for crate::socket::Socket {
     /// # Panics
