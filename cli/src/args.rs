@@ -116,7 +116,8 @@ pub(crate) struct Connect {
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub(crate) retry: Option<Duration>,
     /// Ask for a line with `> `, send it without its newline, wait for the answer and print
-    /// it, and so on; an empty line ends it.
+    /// it, and so on; an empty line ends it. A line of more than 64 KiB goes in parts, each
+    /// with its answer.
     #[arg(long, conflicts_with = "on_eof")]
     pub(crate) prompt: bool,
     /// On a terminal, let the peer's control characters through.

@@ -209,13 +209,15 @@ pub(crate) fn ended(
             let sentence = format!("nobody receives at {with} (ECONNREFUSED), {after}");
             Failure::new(code, sentence).help("is its server running?")
         }
-        Kind::Deadline(Deadline::Idle) => {
+        Kind::Deadline(Deadline::Idle) if why.unsent() == 0 => {
             let sentence = format!("no byte to or from {with}{timeout}, {after}");
             Failure::new(failure::CONNECT, sentence).help("--timeout gives it longer")
         }
         Kind::Deadline(_) => {
             let sentence = format!("{with} took nothing of what was sent{timeout}, {after}");
-            Failure::new(failure::CONNECT, sentence).help("--timeout gives it longer")
+            Failure::new(failure::CONNECT, sentence)
+                .note(format!("{} were not taken", figures::bytes(why.unsent())))
+                .help("--timeout gives it longer")
         }
         _ => {
             let sentence = format!("the connection with {with} ended {after}");

@@ -30,8 +30,10 @@ pub(crate) const RETRY_PAUSE: Duration = Duration::from_millis(50);
 pub(crate) const RETRY_PAUSE_MAX: Duration = Duration::from_secs(1);
 /// Instead of "no deadline" where a bound must be given: ten years.
 pub(crate) const FOREVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
-/// The peer has ended, and takes no more of what is unsent: then the rest is given up.
-pub(crate) const LAST_FLUSH: Duration = Duration::from_secs(5);
+/// The peer has ended, and takes nothing of what is unsent for so long (or for `--timeout`):
+/// then the rest is given up, which is an error. A kernel takes megabytes at once, which at
+/// a slow peer are the pause until the next.
+pub(crate) const LAST_FLUSH: Duration = Duration::from_secs(60);
 
 /// Characters of another's text (a command line, a name) in an error. At it: cut, with `…`.
 pub(crate) const QUOTED_CHARS: usize = 120;

@@ -55,6 +55,10 @@ impl Datagrams {
         }
     }
 
+    fn is_answered(&self) -> bool {
+        self.talk.course.received.get() > 0 || self.state.lost > 0
+    }
+
     fn with(
         &mut self,
         transport: &mut dyn DatagramTransport,
@@ -109,6 +113,8 @@ impl DatagramProtocol for Datagrams {
     fn timer_fired(&mut self, transport: &mut dyn DatagramTransport, timer: Timer) {
         match timer {
             LINGER => transport.close(),
+            // Input is over and there was an answer: so an exchange of datagrams ends.
+            IDLE if self.state.lingers && self.is_answered() => transport.close(),
             IDLE => transport.fail(Reason::new(Kind::Deadline(Deadline::Idle))),
             _ if transport.queued() < QUEUE_DATAGRAMS => self.talk.room(),
             _ => transport.set_timer(QUEUE, QUEUE_LOOK),

@@ -20,8 +20,9 @@ pub(super) enum Piece {
 pub(super) enum Cut {
     /// As it comes, at most so many bytes.
     AsItComes(usize),
-    /// At the ends of lines, which are left out.
-    Lines,
+    /// At the ends of lines, which are left out. What is longer than so many bytes comes in
+    /// several.
+    Lines(usize),
 }
 
 /// Asks the thread that reads.
@@ -36,8 +37,9 @@ impl Input {
         let (asks, asked) = mpsc::channel();
         let mut reader = BufReader::with_capacity(PIECE_BYTES, stdio::input()?);
         std::thread::Builder::new().name("input".into()).spawn(move || {
+            let mut in_line = false;
             while asked.recv().is_ok() {
-                let piece = read(&mut reader, cut);
+                let piece = read(&mut reader, cut, &mut in_line);
                 let more = matches!(piece, Piece::Bytes(_));
                 if !deliver(piece) || !more {
                     return;
@@ -54,10 +56,11 @@ impl Input {
     }
 }
 
-fn read(reader: &mut impl BufRead, cut: Cut) -> Piece {
+/// `in_line` is what it has to remember: the last piece was not the end of its line.
+fn read(reader: &mut impl BufRead, cut: Cut, in_line: &mut bool) -> Piece {
     let read = match cut {
         Cut::AsItComes(most) => as_it_comes(reader, most),
-        Cut::Lines => line(reader),
+        Cut::Lines(most) => line(reader, most, in_line),
     };
     match read {
         Ok(Some(bytes)) => Piece::Bytes(bytes),
@@ -73,17 +76,24 @@ fn as_it_comes(reader: &mut impl BufRead, most: usize) -> io::Result<Option<Vec<
     Ok((!piece.is_empty()).then_some(piece))
 }
 
-/// A line without its end. What is longer than a piece comes in several.
-fn line(reader: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
-    let mut line = Vec::new();
-    if reader.take(PIECE_BYTES as u64).read_until(b'\n', &mut line)? == 0 {
-        return Ok(None);
+/// A line without its end, or a part of one. Nothing but an end is no part: it is empty only
+/// if the line is.
+fn line(reader: &mut impl BufRead, most: usize, in_line: &mut bool) -> io::Result<Option<Vec<u8>>> {
+    loop {
+        let mut line = Vec::new();
+        if reader.take(most as u64).read_until(b'\n', &mut line)? == 0 {
+            return Ok(None);
+        }
+        let is_end = line.ends_with(b"\n");
+        if is_end {
+            line.pop();
+            line.pop_if(|byte| *byte == b'\r');
+        }
+        let is_part = std::mem::replace(in_line, !is_end);
+        if !(is_part && line.is_empty()) {
+            return Ok(Some(line));
+        }
     }
-    if line.ends_with(b"\n") {
-        line.pop();
-        line.pop_if(|byte| *byte == b'\r');
-    }
-    Ok(Some(line))
 }
 
 #[cfg(test)]
@@ -92,7 +102,8 @@ mod tests {
 
     fn all(input: &[u8], cut: Cut) -> Vec<Vec<u8>> {
         let mut reader = BufReader::with_capacity(8, input);
-        let pieces = std::iter::from_fn(|| match read(&mut reader, cut) {
+        let mut in_line = false;
+        let pieces = std::iter::from_fn(|| match read(&mut reader, cut, &mut in_line) {
             Piece::Bytes(bytes) => Some(bytes),
             Piece::End => None,
             Piece::Failed(error) => panic!("{error}"),
@@ -103,6 +114,12 @@ mod tests {
     #[test]
     fn pieces_are_what_comes_and_lines_are_lines() {
         assert_eq!(all(b"abc\ndefghij", Cut::AsItComes(6)), [&b"abc\nde"[..], b"fg", b"hij"]);
-        assert_eq!(all(b"a\r\n\nb", Cut::Lines), [&b"a"[..], b"", b"b"]);
+        assert_eq!(all(b"a\r\n\nb", Cut::Lines(8)), [&b"a"[..], b"", b"b"]);
+    }
+
+    #[test]
+    fn a_part_of_a_line_is_never_empty() {
+        let input = b"abc\nabcdef\r\n\nabcd";
+        assert_eq!(all(input, Cut::Lines(3)), [&b"abc"[..], b"abc", b"def", b"", b"abc", b"d"]);
     }
 }

@@ -24,7 +24,7 @@ use ropewalk::protocol::{Deadline, Kind, Reason, client};
 use crate::args::{self, Connect, OnEof};
 use crate::explain::{self, Unreached, Waiting};
 use crate::failure::{self, Failure};
-use crate::limits::{FOREVER, OUTPUT_BYTES};
+use crate::limits::{FOREVER, LAST_FLUSH, OUTPUT_BYTES};
 use crate::log::{Level, Log};
 use crate::stdio;
 use crate::writer::Writer;
@@ -191,10 +191,15 @@ impl<'a> Plan<'a> {
             why.kind(),
             Kind::Closed | Kind::PeerClosed | Kind::Deadline(Deadline::Linger)
         );
-        if in_order || course.peer_ended.get() {
+        // Its end is in order too if it closed before it had read all; not if it left us
+        // waiting.
+        let peer_ended = course.peer_ended.get();
+        let is_cut = matches!(why.kind(), Kind::Deadline(_)) && why.unsent() > 0;
+        if in_order || (peer_ended && !is_cut) {
             return Ok(0);
         }
-        Err(explain::ended(&self.endpoint, why, course.received.get(), self.connect.timeout))
+        let timeout = self.connect.timeout.or(peer_ended.then_some(LAST_FLUSH));
+        Err(explain::ended(&self.endpoint, why, course.received.get(), timeout))
     }
 }
 

@@ -5,7 +5,7 @@
 use std::rc::Rc;
 
 use ropewalk::protocol::{Event, Reason};
-use ropewalk::{Flow, Net, Protocol, Transport};
+use ropewalk::{Flow, Protocol, Transport};
 
 use super::talk::{Talk, Way};
 use super::{Course, Manner};
@@ -43,14 +43,9 @@ impl Protocol for Stream {
 
     fn eof_received(&mut self, transport: &mut dyn Transport) {
         self.0.course.peer_ended.set(true);
-        if transport.buffered() > 0 {
-            // It may have ended only its own direction, and never read again.
-            let handle = transport.handle();
-            let give_up = move |_: &dyn Net| {
-                let _ = handle.abort();
-            };
-            transport.net().call_later(LAST_FLUSH, Box::new(give_up));
-        }
+        // It may have ended only its own direction, and never read again: what still goes out
+        // has a deadline now, which each byte sets anew.
+        transport.set_idle_timeout(self.0.manner.timeout.or(Some(LAST_FLUSH)));
         transport.close();
     }
 

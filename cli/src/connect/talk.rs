@@ -59,8 +59,8 @@ impl Talk {
         self.screen.listen(move |what| {
             told(Word::Output(what)); // whoever hears nothing any more is gone
         });
-        let cut = if self.manner.prompt { Cut::Lines } else { Cut::AsItComes(piece_bytes) };
-        match Input::start(cut, move |piece| post(Word::Input(piece))) {
+        let cut = if self.manner.prompt { Cut::Lines } else { Cut::AsItComes };
+        match Input::start(cut(piece_bytes), move |piece| post(Word::Input(piece))) {
             Ok(input) => self.input = Some(input),
             Err(error) => return way.fail(Reason::failed(error)),
         }

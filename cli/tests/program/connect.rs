@@ -67,6 +67,34 @@ fn a_peer_that_ends_first_and_reads_no_more_of_much_is_still_an_end_in_order() {
 }
 
 #[test]
+fn a_peer_that_ends_first_and_reads_slowly_gets_all_that_was_sent() {
+    let (go_on, may_end) = std::sync::mpsc::channel::<()>();
+    let peer = Peer::new(move |mut stream| {
+        stream.write_all(b"banner").unwrap();
+        may_end.recv().unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        let mut all = Vec::new();
+        for _ in 0..12 {
+            may_end.recv_timeout(Duration::from_millis(500)).unwrap_err(); // a slow one
+            let mut some = [0; 64 * 1024];
+            stream.read_exact(&mut some).unwrap();
+            all.extend_from_slice(&some);
+        }
+        stream.read_to_end(&mut all).unwrap(); // to its end: no reset
+        assert!(pattern(32 << 20).starts_with(&all), "in order");
+    });
+    let mut run = peer.connect([]);
+    assert_eq!(run.read(6), b"banner");
+    let stdin = run.stdin.take().unwrap();
+    write_while_taken(&stdin, &pattern(32 << 20));
+    go_on.send(()).unwrap();
+    let ended = run.end();
+    assert_eq!((ended.code, ended.said.as_str()), (Some(0), ""));
+    drop(go_on);
+    peer.join();
+}
+
+#[test]
 fn a_peer_that_ends_first_and_never_reads_is_left_in_the_end() {
     let (go_on, may_end) = std::sync::mpsc::channel::<()>();
     let peer = Peer::new(move |mut stream| {
@@ -75,14 +103,16 @@ fn a_peer_that_ends_first_and_never_reads_is_left_in_the_end() {
         stream.shutdown(Shutdown::Write).unwrap();
         may_end.recv().unwrap_err(); // it reads nothing until the program has gone
     });
-    let mut run = peer.connect(["-v"]);
+    let mut run = peer.connect(["-w", "2s"]);
     assert_eq!(run.read(10), b"I hear you");
     let stdin = run.stdin.take().unwrap();
     write_while_taken(&stdin, &vec![b'x'; 32 << 20]);
     go_on.send(()).unwrap();
     let ended = run.end();
-    assert_eq!(ended.code, Some(0), "{}", ended.said);
-    assert!(ended.said.contains(" B were not taken by tcp:127.0.0.1:"), "{}", ended.said);
+    assert_eq!(ended.code, Some(4), "{}", ended.said);
+    let sentence = " took nothing of what was sent for 2.0 s, after 10 B from it\n";
+    assert!(ended.said.contains(sentence), "{}", ended.said);
+    assert!(ended.said.contains("iB were not taken\n"), "what is lost is told: {}", ended.said);
     drop(go_on);
     peer.join();
 }
@@ -237,6 +267,27 @@ fn the_end_of_input_can_close_or_do_nothing() {
     run.end_input();
     let ended = run.end();
     assert_eq!((ended.code, ended.stdout.as_slice()), (Some(0), &b"still here?"[..]));
+    peer.join();
+}
+
+#[test]
+fn under_prompt_a_line_of_the_most_that_goes_at_once_does_not_end_it() {
+    const MOST: usize = 64 * 1024;
+    let peer = Peer::new(|mut stream| {
+        stream.read_exact(&mut [0; MOST]).unwrap();
+        stream.write_all(b"long").unwrap();
+        let mut rest = [0; 5];
+        stream.read_exact(&mut rest).unwrap();
+        assert_eq!(&rest, b"hello", "what comes after it is not lost");
+        stream.write_all(b"short").unwrap();
+        assert_eq!(stream.read(&mut rest).unwrap(), 0, "an empty line ends it");
+    });
+    let mut run = peer.connect(["--prompt"]);
+    run.write(&[b'a'; MOST]);
+    run.write(b"\nhello\n\n");
+    let ended = run.finish();
+    assert_eq!((ended.code, ended.said.as_str()), (Some(0), ""));
+    assert!(ended.stdout.ends_with(b"\nlong\n> ...sending hello...\nshort\n> "));
     peer.join();
 }
 

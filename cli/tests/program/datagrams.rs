@@ -106,6 +106,16 @@ fn a_peer_that_never_answers_meets_the_deadline() {
 }
 
 #[test]
+fn an_answer_before_the_deadline_is_an_end_in_order_however_short_the_deadline() {
+    let port = peer(1, |question| [b"re: ", question].concat());
+    let mut run = connect(port, &["-w", "500ms", "--linger", "60s"]);
+    run.write(b"hi");
+    let ended = run.finish();
+    assert_eq!((ended.code, ended.said.as_str()), (Some(0), ""));
+    assert_eq!(ended.stdout, b"re: hi");
+}
+
+#[test]
 fn under_prompt_each_line_is_a_datagram() {
     let port = peer(2, |question| [b"re: ", question].concat());
     let mut run = connect(port, &["--prompt"]);
@@ -114,6 +124,18 @@ fn under_prompt_each_line_is_a_datagram() {
     assert_eq!((ended.code, ended.said.as_str()), (Some(0), ""));
     let said = String::from_utf8(ended.stdout).unwrap();
     assert_eq!(said, "> ...sending one...\nre: one\n> ...sending two...\nre: two\n> ");
+}
+
+#[test]
+fn under_prompt_a_line_longer_than_a_datagram_is_several() {
+    let port = peer(2, |question| question.len().to_string().into_bytes());
+    let mut run = connect(port, &["--prompt"]);
+    run.write(&[b'x'; 65_510]);
+    run.write(b"\n\n");
+    let ended = run.finish();
+    assert_eq!((ended.code, ended.said.as_str()), (Some(0), ""));
+    let said = String::from_utf8(ended.stdout).unwrap();
+    assert!(said.contains("...\n65507\n> ...sending xxx...\n3\n> "), "{}", said.len());
 }
 
 #[test]
