@@ -14,6 +14,7 @@ use crate::log::Level;
 #[derive(Debug, Parser)]
 #[command(
     name = "ropewalk",
+    bin_name = "ropewalk", // whatever it is called by: every other text says so
     version,
     about,
     max_term_width = 100,
@@ -58,8 +59,8 @@ pub(crate) enum Command {
 /// Serve a ready protocol.
 ///
 /// A bare port is this machine only, IPv4 and IPv6; `tcp:*:PORT` is all interfaces. The
-/// first line on standard error says what is bound. TERM and INT stop it in order, a second
-/// one at once; USR1 writes the table of connections to standard error.
+/// first line on standard error says what is bound. TERM and INT stop it in order (and on
+/// Linux HUP and QUIT, unless they are ignored), a second one at once; USR1 writes the table of connections to standard error.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct Serve {

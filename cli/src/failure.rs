@@ -8,6 +8,8 @@ use std::process::ExitCode;
 
 use ropewalk::endpoint::EndpointError;
 
+use crate::stdio;
+
 /// Anything that has no code of its own.
 pub(crate) const OTHER: u8 = 1;
 /// Arguments or an endpoint that cannot be meant.
@@ -81,9 +83,18 @@ impl Failure {
         if let Some(help) = &self.help {
             let _ = writeln!(text, "  help: {help}");
         }
-        let _ = std::io::stderr().write_all(text.as_bytes());
+        let _ = stdio::error().and_then(|mut error| error.write_all(text.as_bytes()));
         ExitCode::from(self.code)
     }
+}
+
+/// What it means that standard output could not be written.
+pub(crate) fn output(error: &std::io::Error) -> Result<u8, Failure> {
+    if error.kind() == std::io::ErrorKind::BrokenPipe {
+        return Ok(OUTPUT_GONE); // whoever read it knows
+    }
+    Err(Failure::new(OTHER, format!("cannot write to standard output: {error}"))
+        .help("what is there is cut: make room for it, and ask again"))
 }
 
 impl From<EndpointError> for Failure {

@@ -1,14 +1,13 @@
 //! `ropewalk help TOPIC`: the verbs' help, and the grammar of endpoints.
 //! Owns: which topics there are. Never: repeats what the library says.
 
-use std::io::Write as _;
-
 use clap::CommandFactory as _;
 use ropewalk::endpoint::GRAMMAR;
 
 use crate::args::Args;
 use crate::failure::{self, Failure};
 use crate::nearest;
+use crate::stdio;
 
 /// Tells about a topic on standard output.
 pub(crate) fn run(topic: Option<&str>) -> Result<u8, Failure> {
@@ -22,9 +21,7 @@ pub(crate) fn run(topic: Option<&str>) -> Result<u8, Failure> {
             None => return Err(unknown(topic)),
         },
     };
-    // Whoever closes it has read enough.
-    let _ = std::io::stdout().write_all(format!("{}\n", text.trim_end()).as_bytes());
-    Ok(0)
+    stdio::print(&format!("{}\n", text.trim_end()))
 }
 
 fn unknown(topic: &str) -> Failure {

@@ -8,6 +8,7 @@ use tracing::level_filters::LevelFilter;
 
 use crate::escape;
 use crate::limits::{LOG_BYTES, LOG_FLUSH};
+use crate::stdio;
 use crate::writer::Writer;
 
 /// How much is told.
@@ -34,7 +35,7 @@ impl Log {
     /// A log at this level, on standard error.
     pub(crate) fn start(level: Level) -> io::Result<Log> {
         let lost = |count| format!("({count} lines are lost here: they were not read in time)\n");
-        Ok(Log { writer: Writer::start("log", io::stderr(), LOG_BYTES, lost)?, level })
+        Ok(Log { writer: Writer::start("log", stdio::error()?, LOG_BYTES, lost)?, level })
     }
 
     /// It is the library's log as well.

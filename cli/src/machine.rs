@@ -64,6 +64,11 @@ pub(crate) fn open_ports() -> Vec<(u16, Option<String>)> {
     system::open_ports()
 }
 
+/// Whether whoever started us had this signal ignored; `None` if that cannot be found out.
+pub(crate) fn ignores(signal: i32) -> Option<bool> {
+    system::ignores(signal)
+}
+
 impl Holder {
     /// The line of an error.
     pub(crate) fn sentence(&self) -> String {

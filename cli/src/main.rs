@@ -27,7 +27,13 @@ use crate::failure::Failure;
 use crate::log::Log;
 
 fn main() -> ExitCode {
-    let args = args::Args::parse(); // usage errors end here, with exit code 2
+    let args = match args::Args::try_parse() {
+        Ok(args) => args,
+        Err(error) if error.use_stderr() => error.exit(), // 2
+        Err(asked) => {
+            return conclude(asked.print().map_or_else(|e| failure::output(&e), |()| Ok(0)));
+        }
+    };
     let log = match Log::start(args.level()) {
         Ok(log) => log,
         Err(error) => {
@@ -41,6 +47,10 @@ fn main() -> ExitCode {
         args::Command::Help { topic } => help::run(topic.as_deref()),
     };
     log.finish();
+    conclude(result)
+}
+
+fn conclude(result: Result<u8, Failure>) -> ExitCode {
     match result {
         Ok(code) => ExitCode::from(code),
         Err(failure) => failure.report(),

@@ -1,5 +1,5 @@
-//! Signals to a server: TERM and INT stop it in order, a second one at once; USR1 asks for
-//! the table of connections.
+//! Signals to a server: TERM and INT stop it in order, and so do HUP (its terminal is gone)
+//! and QUIT; a second one at once; USR1 asks for the table of connections.
 //! Owns: the thread that waits for them. Never: does anything in a handler itself.
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -50,8 +50,10 @@ pub(crate) fn hear(
 // The signals are Unix's.
 #[cfg(unix)]
 mod system {
-    use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1};
     use signal_hook::iterator::{Handle, Signals};
+
+    use crate::machine;
 
     /// Ends the thread.
     pub(super) struct Guard(Handle);
@@ -67,12 +69,18 @@ mod system {
         listing: impl Fn() + Send + 'static,
     ) -> std::io::Result<Guard> {
         let mut signals = Signals::new([SIGINT, SIGTERM, SIGUSR1])?;
+        for signal in [SIGHUP, SIGQUIT] {
+            // Under `nohup` it is to stay ignored.
+            if machine::ignores(signal) == Some(false) {
+                signals.add_signal(signal)?;
+            }
+        }
         let guard = Guard(signals.handle());
         std::thread::Builder::new().name("signals".into()).spawn(move || {
             for signal in signals.forever() {
                 match signal {
                     SIGUSR1 => listing(),
-                    signal => end(signal as u8), // 2 or 15
+                    signal => end(signal as u8), // none has more than 15
                 }
             }
         })?;

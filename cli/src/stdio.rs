@@ -1,8 +1,10 @@
-//! Standard input and output, as whoever started us shares them: blocking calls alone.
+//! The standard streams, as whoever started us shares them: blocking calls alone.
 //! Owns: reading and writing them, whatever state they come in. Never: changes a flag of a
 //! description that others share (`O_NONBLOCK` set on a terminal is felt by its shell).
 
 use std::io::{self, IsTerminal, Read, Write};
+
+use crate::failure::{self, Failure};
 
 /// Standard input, unbuffered.
 pub(crate) fn input() -> io::Result<impl Read + Send + 'static> {
@@ -12,6 +14,19 @@ pub(crate) fn input() -> io::Result<impl Read + Send + 'static> {
 /// Standard output, unbuffered.
 pub(crate) fn output() -> io::Result<impl Write + Send + 'static> {
     system::output()
+}
+
+/// Standard error, unbuffered.
+pub(crate) fn error() -> io::Result<impl Write + Send + 'static> {
+    system::error()
+}
+
+/// Writes what was asked for, and nothing else, to standard output.
+pub(crate) fn print(text: &str) -> Result<u8, Failure> {
+    match output().and_then(|mut output| output.write_all(text.as_bytes())) {
+        Ok(()) => Ok(0),
+        Err(error) => failure::output(&error),
+    }
 }
 
 /// Whether a person looks at standard output.
@@ -38,6 +53,10 @@ mod system {
 
     pub(super) fn output() -> io::Result<impl Write + Send + 'static> {
         Ok(Patient(io::stdout().as_fd().try_clone_to_owned()?.into()))
+    }
+
+    pub(super) fn error() -> io::Result<impl Write + Send + 'static> {
+        Ok(Patient(io::stderr().as_fd().try_clone_to_owned()?.into()))
     }
 
     impl Patient {
@@ -89,5 +108,9 @@ mod system {
 
     pub(super) fn output() -> io::Result<impl Write + Send + 'static> {
         Ok(io::stdout())
+    }
+
+    pub(super) fn error() -> io::Result<impl Write + Send + 'static> {
+        Ok(io::stderr())
     }
 }

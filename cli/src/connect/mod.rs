@@ -34,8 +34,11 @@ use retry::Retry;
 pub(crate) fn run(connect: &Connect, log: &Log) -> Result<u8, Failure> {
     let plan = Plan::new(connect)?;
     let output = stdio::output()
-        .and_then(|output| Writer::start("output", output, OUTPUT_BYTES, |_| String::new()))
-        .map_err(|error| output_failed(&error))?;
+        .and_then(|output| Writer::start("output", output, OUTPUT_BYTES, |_| String::new()));
+    let output = match output {
+        Ok(output) => output,
+        Err(error) => return failure::output(&error),
+    };
     let reactor = Reactor::builder().limits(patient(connect.timeout)).build();
     let reactor = reactor.map_err(|error| explain::plain(&error))?;
     let course = Rc::new(Course::default());
@@ -164,12 +167,8 @@ impl<'a> Plan<'a> {
         written: io::Result<()>,
         log: &Log,
     ) -> Result<u8, Failure> {
-        match written {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
-                return Ok(failure::OUTPUT_GONE); // whoever read it knows
-            }
-            Err(error) => return Err(output_failed(&error)),
-            Ok(()) => {}
+        if let Err(error) = written {
+            return failure::output(&error);
         }
         if let Some(error) = &*course.input_failed.borrow() {
             let sentence = format!("cannot read standard input: {error}");
@@ -211,9 +210,4 @@ fn is_datagrams(endpoint: &Endpoint) -> bool {
 fn patient(timeout: Option<Duration>) -> Limits {
     let stall = timeout.unwrap_or(FOREVER);
     Limits { write_stall: stall, flush: stall, reset_held: FOREVER, ..Limits::default() }
-}
-
-fn output_failed(error: &io::Error) -> Failure {
-    Failure::new(failure::OTHER, format!("cannot write to standard output: {error}"))
-        .help("the answer is cut: make room for it, and ask again")
 }

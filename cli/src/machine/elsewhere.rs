@@ -6,6 +6,10 @@ pub(super) fn holder(_: &Held) -> Option<Holder> {
     None
 }
 
+pub(super) fn ignores(_: i32) -> Option<bool> {
+    None
+}
+
 pub(super) fn open_ports() -> Vec<(u16, Option<String>)> {
     Vec::new()
 }

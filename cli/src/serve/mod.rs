@@ -4,7 +4,6 @@
 
 mod spot;
 
-use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,15 +19,14 @@ use crate::figures;
 use crate::log::{Level, Log};
 use crate::services::{self, Service};
 use crate::signals::{self, Asked, Signals};
+use crate::stdio;
 use crate::watch::{At, Label, Watch};
 use spot::{Spot, Wanted};
 
 /// Serves until it is told to stop.
 pub(crate) fn run(serve: &Serve, log: &Log) -> Result<u8, Failure> {
     if serve.list {
-        // Whoever closes it has read enough.
-        let _ = std::io::stdout().write_all(services::list().as_bytes());
-        return Ok(0);
+        return stdio::print(&services::list());
     }
     let service = Service::named(serve.service.as_deref().unwrap_or_default())?;
     let spots = Spot::read(&serve.endpoints, serve.model)?;

@@ -1,11 +1,12 @@
 //! What a server tells while it runs.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::Shutdown;
+use std::process::Stdio;
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 
-use crate::rig::{Serving, TempPath, serve};
+use crate::rig::{Serving, TempPath, dial, program, serve};
 
 /// One client that sends five bytes, gets five back, and ends.
 fn one_client(serving: &Serving) -> String {
@@ -92,6 +93,32 @@ fn a_reader_that_does_not_read_holds_nobody_up_and_hears_how_much_it_missed() {
     let ended = serving.terminate();
     assert_eq!(ended.code, Some(0));
     assert!(ended.said.contains("drained "), "the last line is there");
+}
+
+#[test]
+fn a_log_that_somebody_left_non_blocking_goes_on_when_it_is_read_again() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    rustix::io::ioctl_fionbio(&writer, true).unwrap();
+    let mut command = program(["serve", "echo", "tcp:0", "-v"]);
+    let mut server = command.stdin(Stdio::null()).stderr(writer).spawn().unwrap();
+    drop(command); // and with it our end of the pipe
+    let mut lines = BufReader::new(reader).lines().map(Result::unwrap);
+    let first = lines.next().unwrap();
+    let port = first.split_once(":127.0.0.1:").unwrap().1.split(' ').next().unwrap();
+    let port: u16 = port.parse().unwrap();
+    let client = || {
+        let mut stream = dial(port);
+        stream.write_all(b"x").unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        stream.read_to_string(&mut String::new()).unwrap();
+    };
+    // More than a pipe holds, and less than the log.
+    (0..1000).for_each(|_| client());
+    let pid = Pid::from_child(&server);
+    kill_process(pid, Signal::TERM).unwrap();
+    let opened = lines.filter(|line| line.ends_with(" opened")).count();
+    assert_eq!(opened, 1000, "every line is there");
+    assert_eq!(server.wait().unwrap().code(), Some(0));
 }
 
 #[test]

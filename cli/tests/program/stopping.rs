@@ -5,7 +5,7 @@ use std::net::TcpStream;
 
 use rustix::process::Signal;
 
-use crate::rig::{Serving, serve, write_while_taken};
+use crate::rig::{Running, Serving, TempPath, serve, write_while_taken};
 
 #[test]
 fn a_connection_that_is_open_when_told_to_stop_is_drained() {
@@ -64,6 +64,35 @@ fn a_drain_that_is_over_cuts_the_rest_and_says_by_which_signal() {
         last.starts_with("drained 0 of 1 connections in ") && last.contains("; 1 cut"),
         "{last}"
     );
+}
+
+#[test]
+fn a_terminal_that_closes_leaves_no_socket_file() {
+    for signal in [Signal::HUP, Signal::QUIT] {
+        let path = TempPath::new("hup.sock");
+        let serving = serve(["echo", "tcp:0", path.text()]);
+        assert!(path.0.exists());
+        serving.run.signal(signal);
+        let ended = serving.run.finish();
+        assert_eq!(ended.code, Some(0), "{}", ended.said);
+        assert!(!path.0.exists(), "{signal:?}: the socket's file is gone");
+    }
+}
+
+#[test]
+fn a_server_that_is_to_outlive_its_terminal_does() {
+    let script = r#"trap "" HUP; exec "$0" serve echo tcp:0 -q"#;
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", script, env!("CARGO_BIN_EXE_ropewalk")]);
+    let mut serving = Serving::started(Running::start(&mut command));
+    serving.run.signal(Signal::HUP);
+    serving.run.signal(Signal::USR1); // when it is answered, the other one has been heard
+    assert_eq!(serving.run.line(), "no connections\n");
+    let mut stream = serving.dial();
+    stream.write_all(b"x").unwrap();
+    stream.read_exact(&mut [0; 1]).unwrap();
+    drop(stream);
+    assert_eq!(serving.terminate().code, Some(0));
 }
 
 #[test]

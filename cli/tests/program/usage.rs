@@ -1,6 +1,6 @@
 //! What the command line says of itself, and of what cannot be meant.
 
-use crate::rig::program;
+use crate::rig::{needs, program};
 
 fn said<'a>(arguments: impl IntoIterator<Item = &'a str>) -> (Option<i32>, String, String) {
     let output = program(arguments).output().unwrap();
@@ -66,6 +66,26 @@ fn help_has_the_exit_codes_and_the_rule_of_the_end_of_input() {
     let (_, out, _) = said(["help", "serve"]);
     for words in ["TERM and INT", "USR1", "--drain", "tcp:*:PORT"] {
         assert!(out.contains(words), "it lacks {words:?}: {out}");
+    }
+}
+
+#[test]
+fn help_that_cannot_be_written_is_an_error() {
+    let asked: &[&[&str]] =
+        &[&["help"], &["help", "endpoints"], &["serve", "--list"], &["--help"], &["--version"]];
+    for arguments in asked {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = program(arguments.iter().copied()).stdout(writer).output().unwrap();
+        assert_eq!((output.status.code(), output.stderr.len()), (Some(141), 0), "{arguments:?}");
+        let Ok(full) = std::fs::OpenOptions::new().write(true).open("/dev/full") else {
+            needs("/dev/full", false);
+            continue;
+        };
+        let output = program(arguments.iter().copied()).stdout(full).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {said}");
+        assert!(said.starts_with("error: cannot write to standard output: "), "{said}");
     }
 }
 
