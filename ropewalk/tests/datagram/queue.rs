@@ -6,10 +6,10 @@ use std::time::Duration;
 use ropewalk::protocol::{Deadline, Kind as End};
 use ropewalk::{Addr, Sending, limits};
 
-use crate::rig::{Call, Log, Peer, Rig, Script, on};
+use crate::rig::{Call, Kind, Log, Peer, Rig, Script, on};
 
 /// Over UDP the kernel drops at the receiver, and no sender waits.
-fn senders_wait(kind: crate::rig::Kind) -> bool {
+fn senders_wait(kind: Kind) -> bool {
     !kind.is_udp()
 }
 
@@ -170,5 +170,21 @@ fn an_abort_drops_what_is_queued() {
         rig.handle().event(String::new()).unwrap();
         rig.until_call(Call::Lost(End::Aborted));
         receive_all(&peer, sent);
+    });
+}
+
+#[test]
+fn a_receiver_that_does_not_read_costs_itself_and_nobody_else() {
+    // Where a receiver has a queue of its own, and its senders wait.
+    on(Kind::is_unix, |rig| {
+        let (deaf, good) = (rig.peer(), rig.peer());
+        let at = rig.listen(Script::echo());
+        let most = limits::DATAGRAM_QUEUE_ITEMS / 2;
+        for _ in 0..most {
+            deaf.send(&[0; 1024], &at);
+        }
+        for word in [&b"one"[..], b"two", b"three"] {
+            assert_eq!(good.ask(word, &at), word);
+        }
     });
 }
