@@ -60,7 +60,8 @@ pub(crate) enum Command {
 ///
 /// A bare port is this machine only, IPv4 and IPv6; `tcp:*:PORT` is all interfaces. The
 /// first line on standard error says what is bound. TERM and INT stop it in order (and on
-/// Linux HUP and QUIT, unless they are ignored), a second one at once; USR1 writes the table of connections to standard error.
+/// Linux HUP and QUIT, unless they are ignored), a second one at once; USR1 writes the table
+/// of connections to standard error.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct Serve {
