@@ -114,7 +114,8 @@ pub(crate) struct Connect {
     /// seconds. Without it, connecting has 10 s, and the rest takes as long as it takes.
     #[arg(short = 'w', long, value_name = "SECS", value_parser = parse_seconds)]
     pub(crate) timeout: Option<Duration>,
-    /// Try again for so long, if nobody listens there yet.
+    /// Try again for so long, if nobody listens there yet, nobody answers, or its name is not
+    /// known yet.
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub(crate) retry: Option<Duration>,
     /// Ask for a line with `> `, send it without its newline, wait for the answer and print

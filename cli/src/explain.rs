@@ -134,7 +134,7 @@ pub(crate) fn connecting(of: &Unreached<'_>) -> Failure {
     };
     let permission = cause.contains("(EACCES)") || cause.contains("(EPERM)");
     match of.why.kind() {
-        Kind::Deadline(_) => {
+        Kind::Deadline(_) if !matches!(of.waiting, Waiting::InVain(_)) => {
             failure.help("does a firewall swallow it? --timeout 30s gives it longer")
         }
         _ if unknown.is_some() => failure.help("check the name, or give an IP address"),

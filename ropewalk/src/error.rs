@@ -425,6 +425,7 @@ fn words_for(error: &io::Error) -> Option<(&'static str, &'static str)> {
             Errno::DESTADDRREQ => ("it has no peer", "EDESTADDRREQ"),
             Errno::MSGSIZE => ("the datagram is too long", "EMSGSIZE"),
             Errno::OPNOTSUPP => ("this kind of socket cannot do it", "EOPNOTSUPP"),
+            Errno::PROTOTYPE => ("a socket of another kind is there", "EPROTOTYPE"),
             Errno::AFNOSUPPORT => ("there is no such family here", "EAFNOSUPPORT"),
             _ => return None,
         },

@@ -125,12 +125,12 @@ impl DatagramProtocol for Datagrams {
         self.talk.finish();
         self.talk.course.lost_in.set(self.state.lost);
         self.talk.course.lost_out.set(transport.dropped());
-        self.talk.course.end.replace(Some((why.clone(), true)));
+        self.talk.course.end_with(why, true);
         transport.net().stop();
     }
 
     fn failed(&mut self, net: &dyn Net, why: &Reason) {
-        self.talk.course.end.replace(Some((why.clone(), false)));
+        self.talk.course.end_with(why, false);
         net.stop();
     }
 }

@@ -91,6 +91,13 @@ struct Course {
     end: RefCell<Option<(Reason, bool)>>,
 }
 
+impl Course {
+    /// It is over: what comes of that is not why.
+    fn end_with(&self, why: &Reason, was_connected: bool) {
+        self.end.borrow_mut().get_or_insert_with(|| (why.clone(), was_connected));
+    }
+}
+
 impl<'a> Plan<'a> {
     fn new(connect: &'a Connect) -> Result<Plan<'a>, Failure> {
         let endpoint = args::endpoint(&connect.endpoint)?;
@@ -115,22 +122,35 @@ impl<'a> Plan<'a> {
     }
 
     fn open_stream(&self, reactor: &Reactor, course: &Rc<Course>, output: &Writer, log: &Log) {
+        let name = self.endpoint.to_string();
+        let retry = Rc::new(Retry::new(self.connect.retry, reactor.now(), log, &name));
+        let made = Rc::new(Cell::new(false));
+        if let Some(within) = self.connect.retry {
+            let (retry, made, over) = (retry.clone(), made.clone(), course.clone());
+            reactor.call_later(within, move |net| {
+                if !made.get() {
+                    over.end_with(&retry.over(), false);
+                    net.stop();
+                }
+            });
+        }
         let make = {
             let (manner, course, output) = (self.manner, course.clone(), output.clone());
-            move || stream::Stream::new(manner, course.clone(), output.clone())
+            move || {
+                made.set(true);
+                stream::Stream::new(manner, course.clone(), output.clone())
+            }
         };
-        let name = self.endpoint.to_string();
-        let retry = Retry::new(self.connect.retry, reactor.now(), log, &name);
         let (failed, lost) = (course.clone(), course.clone());
         let factory = client(make)
             .on_failed(move |connector, net, why| {
                 if !retry.again(connector, net, why) {
-                    failed.end.replace(Some((why.clone(), false)));
+                    failed.end_with(why, false);
                     net.stop();
                 }
             })
             .on_lost(move |_, net, why| {
-                lost.end.replace(Some((why.clone(), true)));
+                lost.end_with(why, true);
                 net.stop();
             });
         reactor.connect_with(self.target.clone(), &self.options, factory);
@@ -146,11 +166,12 @@ impl<'a> Plan<'a> {
     }
 
     fn unreached(&self, why: &Reason) -> Failure {
+        let timeout = self.options.timeout.unwrap_or(library::CONNECT);
         explain::connecting(&Unreached {
             endpoint: &self.endpoint,
             target: &self.target,
             why,
-            timeout: self.options.timeout.unwrap_or(library::CONNECT),
+            timeout: self.connect.retry.map_or(timeout, |retry| retry.min(timeout)),
             waiting: match self.connect.retry {
                 _ if self.is_datagrams() => Waiting::Pointless,
                 Some(time) => Waiting::InVain(time),

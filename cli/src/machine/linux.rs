@@ -46,7 +46,7 @@ pub(super) fn open_ports() -> Vec<(u16, Option<String>)> {
     inodes.iter().map(|(port, inode)| (*port, name(inode))).collect()
 }
 
-/// `SigIgn:	0000000000000001`: a bit for each, the first for signal 1.
+/// `SigIgn: 0000000000000001`: a bit for each, the first for signal 1.
 pub(super) fn ignores(signal: i32) -> Option<bool> {
     let status = read("/proc/self/status");
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;

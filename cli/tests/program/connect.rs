@@ -171,6 +171,10 @@ fn a_machine_that_never_answers_meets_the_deadline() {
     assert_eq!(ended.code, Some(4), "{}", ended.said);
     let sentence = format!("error: cannot connect to tcp:{addr}: no answer within 0.2 s");
     assert!(ended.said.starts_with(&sentence), "{}", ended.said);
+    let ended = Running::start(&mut program(["connect", &endpoint, "--retry", "200ms"])).finish();
+    assert_eq!(ended.code, Some(4), "{}", ended.said);
+    assert!(ended.said.starts_with(&sentence), "no attempt is longer: {}", ended.said);
+    assert!(ended.said.ends_with("help: it did not come up in 0.2 s\n"), "{}", ended.said);
     assert!(!patient.is_over(), "the one with a later deadline waits on");
 }
 
