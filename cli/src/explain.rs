@@ -14,7 +14,7 @@ use crate::escape;
 use crate::failure::{self, Failure};
 use crate::figures;
 use crate::limits::PORTS_NAMED;
-use crate::machine::{self, Held};
+use crate::machine::{self, Held, Holder, Open};
 
 /// An error of the library that is about no endpoint.
 pub(crate) fn plain(error: &Error) -> Failure {
@@ -47,20 +47,46 @@ pub(crate) fn listening(endpoint: &Endpoint, error: &Error) -> Failure {
     let sentence = format!("cannot listen on {at}: {}", escape::line(&error.cause()));
     let failure = Failure::new(failure::LISTEN, sentence);
     if error.kind() == ErrorKind::AddressInUse {
-        let held = held(endpoint, error);
-        let holder = held.as_ref().and_then(machine::holder);
-        let failure = match holder {
-            Some(holder) => failure.note(holder.sentence()),
-            None => failure,
-        };
-        return failure.help(match held {
-            Some(Held::Unix(_)) => "stop it, or take another path".to_owned(),
-            _ => format!("stop it, or take a free port with {scheme}:0"),
-        });
+        return in_use(failure, scheme, held(endpoint, error).as_ref());
     }
     match error.remedy() {
         Some(remedy) => failure.help(escape::line(remedy)),
         None => failure,
+    }
+}
+
+/// Who or what has the address, and what can be done about that.
+fn in_use(failure: Failure, scheme: &str, held: Option<&Held>) -> Failure {
+    let other = match held {
+        Some(Held::Unix(_)) => "take another path".to_owned(),
+        _ => format!("take a free port with {scheme}:0"),
+    };
+    if let Some(Held::Unix(path)) = held
+        && let Some(what) = no_socket(path)
+    {
+        return failure.note(format!("{what} is in the way")).help(other);
+    }
+    let Some(holder) = held.and_then(machine::holder) else {
+        let note = match held {
+            Some(Held::Tcp(_)) => "a process that is not seen has it, or a connection just ended",
+            _ => "a process that is not seen has it",
+        };
+        return failure.note(note).help(other);
+    };
+    let failure = failure.note(holder.sentence());
+    match holder {
+        Holder::Ourselves => failure.help("name it once"),
+        Holder::Process(_) | Holder::UserOnly(..) => failure.help(format!("stop it, or {other}")),
+        Holder::Nobody => failure.help(other),
+    }
+}
+
+/// What is at a path where a socket was meant.
+fn no_socket(path: &Path) -> Option<&'static str> {
+    match path.metadata().ok()?.file_type() {
+        kind if kind.is_dir() => Some("a folder"),
+        kind if kind.is_file() => Some("a file that is no socket"),
+        _ => None,
     }
 }
 
@@ -127,35 +153,72 @@ pub(crate) fn connecting(of: &Unreached<'_>) -> Failure {
     let to = escape::line(&of.endpoint.to_string());
     let sentence = format!("cannot connect to {to}: {}", escape::line(&cause));
     let failure = Failure::new(failure::CONNECT, sentence);
-    let failure = match (of.why.kind(), port_here(of.target), path(of.target)) {
-        (Kind::Refused, Some(port), _) => failure.note(nothing_on(port)),
-        (Kind::Refused, _, Some(_)) => failure.note("the file is there, its server is not"),
-        _ => failure,
+    let failure = match refused(of) {
+        Some(note) => failure.note(note),
+        None => failure,
     };
-    let permission = cause.contains("(EACCES)") || cause.contains("(EPERM)");
-    match of.why.kind() {
+    let help = match of.why.kind() {
         Kind::Deadline(_) if !matches!(of.waiting, Waiting::InVain(_)) => {
-            failure.help("does a firewall swallow it? --timeout 30s gives it longer")
+            Some("does a firewall swallow it? --timeout 30s gives it longer".to_owned())
         }
-        _ if unknown.is_some() => failure.help("check the name, or give an IP address"),
-        _ if permission && path(of.target).is_some() => {
-            failure.help("the socket's owner may permit it: writing to its file is what it takes")
-        }
-        _ => match of.waiting {
-            Waiting::Possible => failure.help("wait for it with --retry 10s"),
-            Waiting::InVain(time) => {
-                failure.help(format!("it did not come up in {}", figures::time(time)))
-            }
-            Waiting::Pointless => failure.help("is its server running?"),
-        },
-    }
+        _ if unknown.is_some() => Some("check the name, or give an IP address".to_owned()),
+        _ => lasting(of, &cause),
+    };
+    failure.help(help.unwrap_or_else(|| match of.waiting {
+        Waiting::Possible => "wait for it with --retry 10s".to_owned(),
+        Waiting::InVain(time) => format!("it did not come up in {}", figures::time(time)),
+        Waiting::Pointless => "is its server running?".to_owned(),
+    }))
 }
 
-/// The port, if it is one of this machine's.
-fn port_here(target: &Target) -> Option<u16> {
+/// What a refusal means, if this machine was the one that refused.
+fn refused(of: &Unreached<'_>) -> Option<String> {
+    if of.why.kind() != Kind::Refused {
+        return None;
+    }
+    if let Some(path) = path(of.target) {
+        let is_abstract = path.as_os_str().as_encoded_bytes().first() == Some(&0);
+        return Some(match no_socket(path) {
+            _ if is_abstract => "nobody listens on this name".to_owned(),
+            Some(what) => format!("{what} is there"),
+            None => "the file is there, its server is not".to_owned(),
+        });
+    }
+    let (host, port) = port_here(of.target)?;
+    Some(nothing_on(&host, port, &machine::open_ports()))
+}
+
+/// What to do about a cause that waiting does not remove.
+fn lasting(of: &Unreached<'_>, cause: &str) -> Option<String> {
+    if cause.contains("(EPROTOTYPE)") {
+        return match of.endpoint.place() {
+            Place::Unix(path) => Some((Place::Unixgram(path.clone()), "datagrams")),
+            Place::Unixgram(path) => Some((Place::Unix(path.clone()), "a stream")),
+            _ => None,
+        }
+        .map(|(other, carries)| format!("it carries {carries}: write {other}"));
+    }
+    if !cause.contains("(EACCES)") && !cause.contains("(EPERM)") {
+        return None;
+    }
+    let help = match of.endpoint.place() {
+        _ if path(of.target).is_some() => {
+            "the socket's owner may permit it: writing to its file is what it takes"
+        }
+        Place::Udp(_) => "broadcast cannot be sent to; to any other address a firewall forbids it",
+        _ => "a firewall or another rule of this machine forbids it",
+    };
+    Some(help.to_owned())
+}
+
+/// Host and port, if they are this machine's own.
+fn port_here(target: &Target) -> Option<(String, u16)> {
     match target {
-        Target::Name(name, port) => (name == "localhost").then_some(*port),
-        Target::Addr(addr) => addr.ip().filter(|ip| ip.ip().is_loopback()).map(|ip| ip.port()),
+        Target::Name(name, port) => (name == "localhost").then(|| (name.clone(), *port)),
+        Target::Addr(addr) => {
+            let addr = addr.ip().filter(|addr| addr.ip().is_loopback())?;
+            Some((addr.ip().to_string(), addr.port()))
+        }
         _ => None,
     }
 }
@@ -167,20 +230,20 @@ fn path(target: &Target) -> Option<&Path> {
     }
 }
 
-/// What does listen here, since the port that was meant is often near.
-fn nothing_on(port: u16) -> String {
-    match named(&machine::open_ports()).as_str() {
+/// What does listen here, since the port that was meant is often near; or it is the host.
+fn nothing_on(host: &str, port: u16, open: &[Open]) -> String {
+    if let Some(near) = open.iter().find(|open| open.port == port) {
+        return format!("{}, not on {host}", near.sentence());
+    }
+    match named(open).as_str() {
         "" => format!("nothing listens on port {port}"),
         open => format!("nothing listens on port {port}; ports open here: {open}"),
     }
 }
 
 /// `8000 (python3), 8443 (caddy), …`
-fn named(open: &[(u16, Option<String>)]) -> String {
-    let first = open.iter().take(PORTS_NAMED).map(|(port, program)| match program {
-        Some(program) => format!("{port} ({})", escape::quote(program)),
-        None => port.to_string(),
-    });
+fn named(open: &[Open]) -> String {
+    let first = open.iter().take(PORTS_NAMED).map(Open::to_string);
     let more = (open.len() > PORTS_NAMED).then(|| "…".to_owned());
     first.chain(more).collect::<Vec<_>>().join(", ")
 }
@@ -198,9 +261,11 @@ pub(crate) fn ended(
         timeout.map_or(String::new(), |timeout| format!(" for {}", figures::time(timeout)));
     match why.kind() {
         Kind::Reset | Kind::Truncated => {
-            let sentence = format!("{with} reset the connection {after}");
-            Failure::new(failure::RESET, sentence)
-                .note(escape::line(&why.to_string()))
+            let said = why.to_string();
+            let symbol = said.split_once('(').and_then(|(_, rest)| rest.split_once(')'));
+            let symbol = symbol.map_or(String::new(), |(symbol, _)| format!(" ({symbol})"));
+            let sentence = format!("{with} reset the connection {after}{symbol}");
+            Failure::new(failure::RESET, escape::line(&sentence))
                 .help("what came before is printed; the peer knows why it ended")
         }
         Kind::Refused => {
@@ -229,12 +294,27 @@ pub(crate) fn ended(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::{IpAddr, Ipv4Addr};
+
+    fn open(port: u16, program: Option<&str>) -> Open {
+        let ips = vec![IpAddr::V4(Ipv4Addr::LOCALHOST)];
+        Open { port, ips, program: program.map(str::to_owned) }
+    }
 
     #[test]
     fn no_more_than_a_few_ports_are_named() {
-        let mut open = vec![(80, Some("caddy\n".to_owned())), (81, None)];
-        assert_eq!(named(&open), "80 (caddy\\n), 81");
-        open.resize(PORTS_NAMED + 1, (82, None));
-        assert_eq!(named(&open), "80 (caddy\\n), 81, 82, 82, 82, …");
+        let mut all = vec![open(80, Some("caddy\n")), open(81, None)];
+        assert_eq!(named(&all), "80 (caddy\\n), 81");
+        all.resize(PORTS_NAMED + 1, open(82, None));
+        assert_eq!(named(&all), "80 (caddy\\n), 81, 82, 82, 82, …");
+    }
+
+    #[test]
+    fn a_port_that_is_open_on_another_address_is_said_to_be_so() {
+        let all = [open(80, Some("caddy")), open(81, None)];
+        let said = nothing_on("::1", 80, &all);
+        assert_eq!(said, "port 80 is open on 127.0.0.1 (caddy), not on ::1");
+        let said = nothing_on("::1", 82, &all);
+        assert_eq!(said, "nothing listens on port 82; ports open here: 80 (caddy), 81");
     }
 }

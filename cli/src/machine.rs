@@ -5,7 +5,8 @@
 // Where no table is read, nobody is found, and much of this is for nothing.
 #![cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "see above"))]
 
-use std::net::SocketAddr;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -38,8 +39,8 @@ pub(crate) enum Holder {
     Process(Process),
     /// This program itself.
     Ourselves,
-    /// Not to be seen, as it is another user's.
-    UserOnly(String),
+    /// Not to be seen, as it is another user's; this table of `ss` would show it to root.
+    UserOnly(String, &'static str),
     /// To be seen, but in no process that can be looked at.
     Nobody,
 }
@@ -59,9 +60,38 @@ pub(crate) fn holder(of: &Held) -> Option<Holder> {
     system::holder(of)
 }
 
-/// The ports on which somebody listens for TCP on loopback, and the program that does.
-pub(crate) fn open_ports() -> Vec<(u16, Option<String>)> {
+/// A port on which somebody listens for TCP on loopback.
+#[derive(Clone, Debug)]
+pub(crate) struct Open {
+    pub(crate) port: u16,
+    pub(crate) ips: Vec<IpAddr>,
+    /// The program that does; of several, one.
+    pub(crate) program: Option<String>,
+}
+
+/// All of them, in order.
+pub(crate) fn open_ports() -> Vec<Open> {
     system::open_ports()
+}
+
+impl fmt::Display for Open {
+    /// `8000 (python3)`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.port, self.by())
+    }
+}
+
+impl Open {
+    /// `port 8000 is open on 127.0.0.1 (python3)`
+    pub(crate) fn sentence(&self) -> String {
+        let ips: Vec<String> = self.ips.iter().map(IpAddr::to_string).collect();
+        format!("port {} is open on {}{}", self.port, ips.join(" and "), self.by())
+    }
+
+    fn by(&self) -> String {
+        let program = self.program.as_ref();
+        program.map_or(String::new(), |program| format!(" ({})", escape::quote(program)))
+    }
 }
 
 /// Whether whoever started us had this signal ignored; `None` if that cannot be found out.
@@ -81,9 +111,9 @@ impl Holder {
                 format!("held by: {name} (pid {pid}, user {user}){up}: {command}")
             }
             Holder::Ourselves => "held by this command, which names it twice".to_owned(),
-            Holder::UserOnly(user) => {
+            Holder::UserOnly(user, table) => {
                 let user = escape::quote(user);
-                format!("held by a process of user {user}; `sudo ss -ltnp` names it")
+                format!("held by a process of user {user}; `sudo ss {table}` names it")
             }
             Holder::Nobody => {
                 "held by no process that can be seen from here: in a container, perhaps".to_owned()

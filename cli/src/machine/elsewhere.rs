@@ -1,6 +1,6 @@
 //! Systems whose tables are not read: what is not known is not said.
 
-use super::{Held, Holder};
+use super::{Held, Holder, Open};
 
 pub(super) fn holder(_: &Held) -> Option<Holder> {
     None
@@ -10,6 +10,6 @@ pub(super) fn ignores(_: i32) -> Option<bool> {
     None
 }
 
-pub(super) fn open_ports() -> Vec<(u16, Option<String>)> {
+pub(super) fn open_ports() -> Vec<Open> {
     Vec::new()
 }

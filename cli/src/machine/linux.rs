@@ -3,22 +3,23 @@
 //! is not there.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
-use super::{Held, Holder, Process};
+use super::{Held, Holder, Open, Process};
 use crate::limits::{PROC_BYTES, SCAN_DESCRIPTORS};
 
 pub(super) fn holder(of: &Held) -> Option<Holder> {
-    let socket = match of {
-        Held::Tcp(addr) => inet_socket("tcp", *addr)?,
-        Held::Udp(addr) => inet_socket("udp", *addr)?,
-        Held::Unix(path) => unix_socket(path)?,
+    let (socket, table) = match of {
+        Held::Tcp(addr) => (inet_socket("tcp", *addr)?, "-ltnp"),
+        Held::Udp(addr) => (inet_socket("udp", *addr)?, "-lunp"),
+        Held::Unix(path) => (unix_socket(path)?, "-lxp"),
     };
     let found = processes_of(&[socket.inode], SCAN_DESCRIPTORS).remove(&socket.inode);
     Some(match found {
@@ -26,24 +27,26 @@ pub(super) fn holder(of: &Held) -> Option<Holder> {
         Some(pid) => Holder::Process(process(pid)),
         None if is_seen(socket.uid) => Holder::Nobody,
         None => match socket.uid {
-            Some(uid) => Holder::UserOnly(user_name(uid)),
-            None => return None, // the table of Unix sockets has no owners
+            Some(uid) => Holder::UserOnly(user_name(uid), table),
+            None => return None, // an abstract name has no owner
         },
     })
 }
 
-pub(super) fn open_ports() -> Vec<(u16, Option<String>)> {
-    let mut inodes = BTreeMap::new();
+pub(super) fn open_ports() -> Vec<Open> {
+    let mut ports: BTreeMap<u16, (u64, Vec<IpAddr>)> = BTreeMap::new();
     for row in ["tcp", "tcp6"].iter().flat_map(|table| rows(table)) {
         let ip = row.addr.ip().to_canonical();
         if row.state == LISTEN && (ip.is_loopback() || ip.is_unspecified()) {
-            inodes.entry(row.addr.port()).or_insert(row.socket.inode);
+            let port = ports.entry(row.addr.port());
+            port.or_insert((row.socket.inode, Vec::new())).1.push(ip);
         }
     }
-    let wanted: Vec<u64> = inodes.values().copied().collect();
+    let wanted: Vec<u64> = ports.values().map(|(inode, _)| *inode).collect();
     let pids = processes_of(&wanted, SCAN_DESCRIPTORS);
-    let name = |inode| pids.get(inode).map(|pid| process_name(*pid));
-    inodes.iter().map(|(port, inode)| (*port, name(inode))).collect()
+    let name = |inode| pids.get(&inode).map(|pid| process_name(*pid));
+    let open = |(port, (inode, ips))| Open { port, ips, program: name(inode) };
+    ports.into_iter().map(open).collect()
 }
 
 /// `SigIgn: 0000000000000001`: a bit for each, the first for signal 1.
@@ -127,24 +130,53 @@ fn addr(text: &str) -> Option<SocketAddr> {
     Some(SocketAddr::new(ip, port))
 }
 
-/// `0000000000000000: 00000002 00000000 00010000 0001 01 51234 /run/x.sock`
+/// The Unix socket that has this path, or this abstract name.
 fn unix_socket(path: &Path) -> Option<Socket> {
     let wanted = match path.as_os_str().as_bytes() {
         [0, name @ ..] => [b"@", name].concat(),
         name => name.to_vec(),
     };
-    let whole = path.canonicalize().map(|path| path.into_os_string().into_vec()).ok();
+    let whole = path.canonicalize().ok();
+    let is_whole = |name: &[u8]| whole.as_ref().is_some_and(|w| w.as_os_str().as_bytes() == name);
     let table = read_bytes("/proc/net/unix");
-    let rows = table.split(|byte| *byte == b'\n').skip(1).filter_map(|line| {
-        // A path may contain spaces, so only what stands before it is split.
-        let mut words = line.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
-        let inode: u64 = std::str::from_utf8(words.nth(6)?).ok()?.parse().ok()?;
-        let name = words.collect::<Vec<_>>().join(&b' ');
-        // One that waits to be accepted has no number yet, and the name already.
-        (inode != 0 && (name == wanted || Some(&name) == whole.as_ref())).then_some(inode)
-    });
+    let rows: Vec<(u64, &[u8])> =
+        table.split(|byte| *byte == b'\n').skip(1).filter_map(unix_row).collect();
+    let named = rows.iter().filter(|(_, name)| *name == wanted || is_whole(name));
     // The oldest: those that it accepted bear the same name.
-    rows.min().map(|inode| Socket { inode, uid: None })
+    let inode =
+        named.map(|(inode, _)| *inode).min().or_else(|| relative(&rows, whole.as_ref()?))?;
+    // The table has no owners; the file has one.
+    Some(Socket { inode, uid: fs::metadata(path).map(|facts| facts.uid()).ok() })
+}
+
+/// The socket that was bound to this path as seen from where its process is.
+fn relative(rows: &[(u64, &[u8])], whole: &Path) -> Option<u64> {
+    let file = whole.file_name()?.as_bytes();
+    let fits = |name: &[u8]| !matches!(name, [b'/' | b'@', ..]) && name.ends_with(file);
+    let rows: BTreeMap<u64, &[u8]> = rows.iter().copied().filter(|(_, name)| fits(name)).collect();
+    let inodes: Vec<u64> = rows.keys().copied().collect();
+    let pids = processes_of(&inodes, SCAN_DESCRIPTORS);
+    let is_it = |inode: &u64| {
+        let seen = pids.get(inode).map(|pid| Path::new("/proc").join(pid.to_string()).join("cwd"));
+        let path = seen.map(|cwd| cwd.join(OsStr::from_bytes(rows[inode])));
+        path.and_then(|path| path.canonicalize().ok()).is_some_and(|path| path == whole)
+    };
+    inodes.into_iter().find(is_it)
+}
+
+/// `0000000000000000: 00000002 00000000 00010000 0001 01 51234 /run/x.sock`
+fn unix_row(line: &[u8]) -> Option<(u64, &[u8])> {
+    let mut rest = line;
+    let mut word: &[u8] = &[];
+    for _ in 0..7 {
+        rest = rest.trim_ascii_start(); // numbers are padded
+        let end = rest.iter().position(|byte| *byte == b' ')?;
+        (word, rest) = rest.split_at(end);
+    }
+    let inode: u64 = std::str::from_utf8(word).ok()?.parse().ok()?;
+    // One that waits to be accepted has no number yet, and the name already. A name may
+    // contain spaces, and begin with one.
+    (inode != 0).then_some((inode, &rest[1..]))
 }
 
 /// Which process has each of these sockets: the first of several. At most so many
@@ -271,13 +303,13 @@ mod tests {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let addr = listener.local_addr().unwrap();
         assert_eq!(holder(&Held::Tcp(addr)), Some(Holder::Ourselves));
-        assert!(open_ports().iter().any(|(port, _)| *port == addr.port()));
+        assert!(open_ports().iter().any(|open| open.port == addr.port()));
         let inode = inet_socket("tcp", addr).unwrap().inode;
         assert!(processes_of(&[inode], 0).is_empty(), "at its bound the search ends");
         let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         let addr = socket.local_addr().unwrap();
         assert_eq!(holder(&Held::Udp(addr)), Some(Holder::Ourselves));
-        let path = std::env::temp_dir().join(format!("ropewalk holder {}", std::process::id()));
+        let path = std::env::temp_dir().join(format!("ropewalk  holder {}", std::process::id()));
         let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
         assert_eq!(holder(&Held::Unix(path.clone())), Some(Holder::Ourselves));
         drop(listener);

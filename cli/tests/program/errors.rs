@@ -2,10 +2,12 @@
 
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::process::{Command, Stdio};
 
-use crate::rig::{Ended, Running, TempPath, has, needs, program, program_as_nobody, serve};
+use crate::rig::{
+    Ended, Running, Serving, TempPath, has, needs, program, program_as_nobody, serve,
+};
 
 fn run<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Ended {
     Running::start(&mut program(arguments)).finish()
@@ -73,6 +75,101 @@ fn a_holder_of_another_user_is_said_to_be_so() {
     assert_eq!(ended.code, Some(3), "{}", ended.said);
     let line = "  held by a process of user root; `sudo ss -ltnp` names it\n";
     assert!(ended.said.contains(line), "{}", ended.said);
+    // Each kind of socket has a table of its own.
+    let path = TempPath::new("roots.sock");
+    let unix = format!("unix:{}", path.text());
+    let serving = serve(["echo", "udp:0", &unix]);
+    let udp = format!("udp:{}", serving.port);
+    for (endpoint, table) in [(udp, "-lunp"), (unix, "-lxp")] {
+        let (mut command, _copy) = program_as_nobody(["serve", "echo", &endpoint]).unwrap();
+        let ended = Running::start(&mut command).finish();
+        assert_eq!(ended.code, Some(3), "{}", ended.said);
+        let line = format!("  held by a process of user root; `sudo ss {table}` names it\n");
+        assert!(ended.said.contains(&line), "{}", ended.said);
+    }
+}
+
+#[test]
+fn the_holder_of_a_unix_socket_is_found_whatever_its_path() {
+    let folder = TempPath::new("two  spaces");
+    std::fs::create_dir(&folder.0).unwrap();
+    let path = folder.0.join(" a  b.sock");
+    let absolute = format!("unix:{}", path.display());
+    let here = |endpoint: &str| {
+        let mut command = program(["serve", "echo", "tcp:0", endpoint]);
+        command.current_dir(&folder.0);
+        command
+    };
+    for bound in [absolute.as_str(), "unix:./ a  b.sock"] {
+        let serving = Serving::started(Running::start(&mut here(bound)));
+        for asked in [absolute.as_str(), "unix:./ a  b.sock"] {
+            let ended = Running::start(&mut here(asked)).finish();
+            assert_eq!(ended.code, Some(3), "{}", ended.said);
+            let holder = format!("  held by: ropewalk (pid {}, user ", serving.run.pid());
+            assert!(ended.said.contains(&holder), "{bound} {asked}: {}", ended.said);
+            assert!(ended.said.ends_with("help: stop it, or take another path\n"));
+        }
+        assert_eq!(serving.terminate().code, Some(0));
+    }
+    std::fs::remove_dir(&folder.0).unwrap();
+}
+
+#[test]
+fn what_is_no_socket_at_a_sockets_path_is_said_to_be_in_the_way() {
+    let file = TempPath::new("file");
+    std::fs::write(&file.0, "mine").unwrap();
+    for (path, what) in [(file.text(), "a file that is no socket"), ("/tmp/", "a folder")] {
+        let endpoint = format!("unix:{path}");
+        let ended = run(["serve", "echo", &endpoint]);
+        assert_eq!(ended.code, Some(3), "{}", ended.said);
+        let lines = format!("  {what} is in the way\n  help: take another path\n");
+        assert!(ended.said.ends_with(&lines), "{}", ended.said);
+        let ended = run(["connect", &endpoint]);
+        assert_eq!(ended.code, Some(4), "{}", ended.said);
+        assert!(ended.said.contains(&format!("  {what} is there\n")), "{}", ended.said);
+    }
+    assert_eq!(std::fs::read(&file.0).unwrap(), b"mine");
+}
+
+#[test]
+fn a_socket_of_another_kind_is_said_with_its_endpoint_and_not_waited_for() {
+    let (stream, gram) = (TempPath::new("kind.sock"), TempPath::new("kind.gram"));
+    let _listener = UnixListener::bind(&stream.0).unwrap();
+    let _socket = UnixDatagram::bind(&gram.0).unwrap();
+    let ended = run(["connect", "--retry", "1h", &format!("unix:{}", gram.text())]);
+    assert_eq!(ended.code, Some(4), "{}", ended.said);
+    assert!(ended.said.contains("a socket of another kind is there (EPROTOTYPE)\n"));
+    let help = format!("  help: it carries datagrams: write unixgram:{}\n", gram.text());
+    assert!(ended.said.ends_with(&help), "{}", ended.said);
+    let ended = run(["connect", &format!("unixgram:{}", stream.text())]);
+    assert_eq!(ended.code, Some(4), "{}", ended.said);
+    let help = format!("  help: it carries a stream: write unix:{}\n", stream.text());
+    assert!(ended.said.ends_with(&help), "{}", ended.said);
+}
+
+#[test]
+fn a_broadcast_address_is_said_not_to_be_supported() {
+    let ended = run(["connect", "udp:255.255.255.255:9"]);
+    assert_eq!(ended.code, Some(4), "{}", ended.said);
+    assert!(ended.said.contains("  help: broadcast cannot be sent to; "), "{}", ended.said);
+}
+
+#[test]
+fn a_port_that_is_open_on_another_address_is_said_to_be_so() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let ended = run(["connect", &format!("tcp:127.0.0.2:{port}")]);
+    assert_eq!(ended.code, Some(4), "{}", ended.said);
+    let note = format!("  port {port} is open on 127.0.0.1 (");
+    assert!(ended.said.contains(&note), "{}", ended.said);
+    assert!(ended.said.contains("), not on 127.0.0.2\n"), "{}", ended.said);
+}
+
+#[test]
+fn an_abstract_name_has_no_file() {
+    let ended = run(["connect", &format!("unix:@ropewalk-nobody-{}", std::process::id())]);
+    assert_eq!(ended.code, Some(4), "{}", ended.said);
+    assert!(ended.said.contains("  nobody listens on this name\n"), "{}", ended.said);
 }
 
 #[test]
@@ -81,7 +178,7 @@ fn an_endpoint_that_is_there_twice_is_said_to_be_so() {
     let ended = run(["serve", "echo", path.text(), path.text()]);
     assert_eq!(ended.code, Some(3));
     assert!(ended.said.contains("held by this command, which names it twice"), "{}", ended.said);
-    assert!(ended.said.contains("help: stop it, or take another path"), "{}", ended.said);
+    assert!(ended.said.contains("help: name it once\n"), "{}", ended.said);
 }
 
 #[test]
