@@ -22,7 +22,7 @@ pub struct Report {
     pub ended: usize,
     /// Of them, those that were cut at the end of the grace.
     pub cut: usize,
-    /// Bytes that never reached the kernel, in all of them.
+    /// Bytes that never reached the kernel, in all of them and in the datagram sockets.
     pub unsent: u64,
 }
 
@@ -179,6 +179,13 @@ impl<D: Driver> Engine<D> {
         report.unsent += ended.why.unsent();
         self.report.set(report);
         self.end_if_empty();
+    }
+
+    /// A datagram socket's end. It is no connection, but what it lost is said.
+    pub(super) fn count_datagrams(&self, why: &Reason) {
+        if self.draining.borrow().is_some() {
+            self.add_to_report(Report { unsent: why.unsent(), ..Report::default() });
+        }
     }
 
     pub(super) fn end_if_empty(&self) {

@@ -572,10 +572,10 @@ impl Peer<'_> {
 }
 
 /// A folder of its own, gone when dropped.
-struct Folder(PathBuf);
+pub struct Folder(pub PathBuf);
 
 impl Folder {
-    fn new() -> Folder {
+    pub fn new() -> Folder {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("ropewalk-datagram-{}-{number}", std::process::id());

@@ -337,6 +337,7 @@ impl<D: Driver> Engine<D> {
             drop_guarded(protocol);
         }
         self.descriptor_came_back();
+        self.count_datagrams(&why);
         self.end_if_empty();
     }
 }
