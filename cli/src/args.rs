@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use ropewalk::endpoint::Endpoint;
+use ropewalk::endpoint::{Endpoint, Place};
 
-use crate::failure::{EXIT_CODES, Failure};
+use crate::failure::{self, EXIT_CODES, Failure};
 use crate::figures::{parse_seconds, parse_time};
 use crate::log::Level;
 
@@ -59,8 +59,8 @@ pub(crate) enum Command {
 /// Serve a ready protocol.
 ///
 /// A bare port is this machine only, IPv4 and IPv6; `tcp:*:PORT` is all interfaces. The
-/// first line on standard error says what is bound. TERM and INT stop it in order (and on
-/// Linux HUP and QUIT, unless they are ignored), a second one at once; USR1 writes the table
+/// first line on standard error says what is bound. TERM and INT stop it in order (on Linux
+/// HUP and QUIT, too, unless they are ignored), a second one at once; USR1 writes the table
 /// of connections to standard error.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXIT_CODES)]
@@ -96,7 +96,7 @@ pub(crate) enum Model {
 /// it comes (`--on-eof`); over UDP it is waited for as long as `--linger` says. The peer's
 /// end ends the program, with exit code 0, even if standard input is open. Bytes stay as
 /// they are; on a terminal, control characters of the peer are shown and not obeyed
-/// (`--raw`).
+/// (`--raw`). A standard output that is closed (`>&-`) is as /dev/null: the answer is lost.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct Connect {
@@ -140,5 +140,10 @@ pub(crate) enum OnEof {
 
 /// Reads an endpoint.
 pub(crate) fn endpoint(text: &str) -> Result<Endpoint, Failure> {
-    Ok(text.parse()?)
+    let endpoint: Endpoint = text.parse()?;
+    if let Place::Memory(_) = endpoint.place() {
+        let sentence = format!("{endpoint} is within one program: nothing outside it can reach it");
+        return Err(Failure::new(failure::USAGE, sentence).help("name a socket: tcp, unix, udp"));
+    }
+    Ok(endpoint)
 }

@@ -74,7 +74,7 @@ impl Failure {
         lines.fold(failure, |failure, line| failure.note(line.strip_prefix("  ").unwrap_or(line)))
     }
 
-    /// Tells it on standard error; if even that is gone, the code is all there is.
+    /// Tells it, and gives the code.
     pub(crate) fn report(&self) -> ExitCode {
         let mut text = format!("error: {}\n", self.sentence);
         for note in &self.notes {
@@ -83,9 +83,22 @@ impl Failure {
         if let Some(help) = &self.help {
             let _ = writeln!(text, "  help: {help}");
         }
-        let _ = stdio::error().and_then(|mut error| error.write_all(text.as_bytes()));
+        say(&text);
         ExitCode::from(self.code)
     }
+}
+
+/// Arguments that cannot be meant, in the parser's words and our form.
+pub(crate) fn usage(error: &clap::Error) -> ExitCode {
+    let text = error.render().to_string();
+    let more = "\n\nFor more information, try '--help'.";
+    say(&text.replace(more, "\n  help: ropewalk --help"));
+    ExitCode::from(USAGE)
+}
+
+/// Tells it on standard error; if even that is gone, the code is all there is.
+fn say(text: &str) {
+    let _ = stdio::error().and_then(|mut error| error.write_all(text.as_bytes()));
 }
 
 /// What it means that standard output could not be written.

@@ -29,7 +29,7 @@ use crate::log::Log;
 fn main() -> ExitCode {
     let args = match args::Args::try_parse() {
         Ok(args) => args,
-        Err(error) if error.use_stderr() => error.exit(), // 2
+        Err(error) if error.use_stderr() => return failure::usage(&error),
         Err(asked) => {
             return conclude(asked.print().map_or_else(|e| failure::output(&e), |()| Ok(0)));
         }

@@ -48,12 +48,17 @@ pub(crate) fn run(connect: &Connect, log: &Log) -> Result<u8, Failure> {
     }
     reactor.run().map_err(|error| explain::plain(&error))?;
     let written = output.flush(None);
-    match course.end.take() {
+    let result = match course.end.take() {
         Some((why, true)) => plan.conclude(&course, &why, written, log),
         Some((why, false)) => Err(plan.unreached(&why)),
         // The reactor ends with the conversation, so there was an end.
         None => Err(Failure::new(failure::OTHER, "the conversation ended unheard")),
+    };
+    if result.is_err() && course.in_line.get() && stdio::output_is_terminal() {
+        output.put(b"\n"); // the error has a line of its own
+        output.flush(None).unwrap_or_default(); // it is about something else
     }
+    result
 }
 
 /// Where to, and how.
@@ -82,6 +87,8 @@ struct Course {
     received: Cell<u64>,
     /// The peer ended its direction: whatever comes then, it was over in order.
     peer_ended: Cell<bool>,
+    /// What the peer said last was no whole line.
+    in_line: Cell<bool>,
     input_failed: RefCell<Option<io::Error>>,
     /// Datagrams for which standard output had no room.
     lost_in: Cell<u64>,
@@ -202,8 +209,10 @@ impl<'a> Plan<'a> {
             (course.lost_in.get(), "came and were dropped, as standard output had no room"),
             (course.lost_out.get(), "could not be sent"),
         ] {
-            if count > 0 {
-                log.say(&format!("{count} datagrams {fate}"));
+            match count {
+                0 => {}
+                1 => log.say(&format!("1 datagram {}", fate.replace("were", "was"))),
+                _ => log.say(&format!("{count} datagrams {fate}")),
             }
         }
         // A close that lingered in vain had sent everything.

@@ -45,6 +45,13 @@ impl Screen {
         self.output.put(b"> ");
     }
 
+    /// An answer came behind the prompt: a person gets another one.
+    pub(super) fn prompt_again(&self) {
+        if self.shown.is_some() {
+            self.prompt();
+        }
+    }
+
     /// The prompt stays unanswered: a terminal's next line begins at its beginning.
     pub(super) fn leave_prompt(&self) {
         if self.shown.is_some() {

@@ -87,7 +87,10 @@ impl Talk {
         self.course.received.update(|received| received + data.len() as u64);
         let room = match self.manner.prompt {
             true => self.screen.answer(data),
-            false => self.screen.received(data),
+            false => {
+                self.course.in_line.set(!data.ends_with(b"\n"));
+                self.screen.received(data)
+            }
         };
         if !room {
             way.pause();
@@ -116,7 +119,7 @@ impl Talk {
     fn ask(&mut self) {
         if self.manner.prompt {
             if self.is_prompting {
-                return; // an answer in two parts: the prompt is there already
+                return self.screen.prompt_again(); // an answer in two parts
             }
             self.is_prompting = true;
             self.screen.prompt();
@@ -133,6 +136,9 @@ impl Talk {
             self.screen.sending(piece);
             way.send(piece);
             return; // and the answer is waited for
+        }
+        if piece.ends_with(b"\n") {
+            self.course.in_line.set(false); // a terminal shows it as it is typed
         }
         match way.send(piece) {
             Flow::More => self.ask(),

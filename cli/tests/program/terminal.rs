@@ -156,6 +156,47 @@ fn a_peer_that_ends_under_prompt_leaves_the_cursor_at_the_beginning_of_a_line() 
 }
 
 #[test]
+fn an_error_begins_a_line_of_its_own() {
+    let peer = Peer::new(|mut stream| {
+        stream.write_all(b"part").unwrap();
+        stream.read_exact(&mut [0; 3]).unwrap(); // it is shown
+        rustix::net::sockopt::set_socket_linger(&stream, Some(std::time::Duration::ZERO)).unwrap();
+    });
+    let mut terminal = Terminal::new();
+    let mut command = peer.command([]);
+    let line = || Stdio::from(terminal.line.try_clone().unwrap());
+    let mut run = Running::spawn(command.stdin(Stdio::piped()).stdout(line()));
+    drop(command);
+    terminal.shows("part");
+    run.write(b"end");
+    let ended = run.end();
+    assert_eq!(ended.code, Some(6), "{}", ended.said);
+    terminal.shows("part\r\n");
+    peer.join();
+}
+
+#[test]
+fn an_answer_behind_the_prompt_brings_another_prompt() {
+    let (go_on, may_write) = std::sync::mpsc::channel::<()>();
+    let peer = Peer::new(move |mut stream| {
+        stream.read_exact(&mut [0; 1]).unwrap();
+        stream.write_all(b"one").unwrap();
+        may_write.recv().unwrap();
+        stream.write_all(b"two").unwrap();
+        assert_eq!(stream.read(&mut [0; 1]).unwrap(), 0, "an empty line ends it");
+    });
+    let mut terminal = Terminal::new();
+    let mut run = terminal.run(&peer, &["--prompt"]);
+    terminal.types("x\n");
+    terminal.shows("one\r\n> ");
+    go_on.send(()).unwrap();
+    terminal.shows("one\r\n> two\r\n> ");
+    terminal.types("\n");
+    assert_eq!(run.end().code, Some(0));
+    peer.join();
+}
+
+#[test]
 fn a_terminal_that_somebody_left_non_blocking_is_waited_for_and_left_so() {
     let peer = Peer::new(|mut stream| {
         let mut line = [0; 3];
