@@ -183,12 +183,24 @@ pub(super) fn unix(
     if let Some(name) = path.strip_prefix('@') {
         return Ok(PathBuf::from(format!("\0{name}")));
     }
+    if path.starts_with('~') {
+        return Err(tilde(written, &format!("{scheme}:")));
+    }
     if !["/", "./", "../"].iter().any(|start| path.starts_with(start)) {
         let cause = "a relative path begins with `./`";
         let label = format!("write {}", quoted(&format!("{scheme}:./{}", written.text)));
         return Err(Fault::new(written.span(), cause).label(label));
     }
     Ok(PathBuf::from(path))
+}
+
+/// A folder as the shell abbreviates it; `scheme` is what stands before it.
+pub(super) fn tilde(path: Part<'_>, scheme: &str) -> Fault {
+    let fault = Fault::new(path.span(), "`~` is the shell's, which has not replaced it here");
+    match path.text.strip_prefix("~/") {
+        Some(rest) => fault.label(format!("write {}", quoted(&format!("{scheme}$HOME/{rest}")))),
+        None => fault.label("write the whole path"),
+    }
 }
 
 /// A path without its backslashes.

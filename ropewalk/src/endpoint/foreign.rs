@@ -7,7 +7,7 @@ use super::error::{Fault, quoted};
 use super::nearest::nearest;
 use super::options::{self, Style, Written};
 use super::parse::{PROXY, Part, Scheme};
-use crate::addr::{ListenAt, ListenHost};
+use crate::addr::{ListenAt, ListenHost, parse_port};
 
 /// Words that look like schemes and are none here: the cause, and what to do instead.
 const NOT_HERE: &[(&str, &str, &str)] = &[
@@ -21,7 +21,10 @@ const NOT_HERE: &[(&str, &str, &str)] = &[
     ("https", "`https` needs TLS, which is not there yet", "`tcp` is, without encryption"),
     ("fd", "`fd` (a socket that is open already) is not there yet", "name its address"),
     ("systemd", "`systemd` (its sockets) is not there yet", "name the address"),
-    ("exec", "`exec` (a program's pipes) is not there yet", "`-` is standard input and output"),
+    ("exec", "`exec` (a program's pipes) is not there yet", "name a socket"),
+    ("stdio", "`stdio` is socat's word, and nothing to listen on or connect to", "name a socket"),
+    ("stdin", "`stdin` is socat's word, and nothing to listen on or connect to", "name a socket"),
+    ("stdout", "`stdout` is socat's word, and nothing to listen on or connect to", "name a socket"),
     ("socks5", "`socks5` (through a proxy) is not there yet", "`tcp` connects directly"),
 ];
 
@@ -61,16 +64,20 @@ const SOCAT: &[(&str, &str)] = &[
     ("abstract-sendto", "unixgram:@"),
     ("abstract-recv", "unixgram:@"),
     ("abstract-recvfrom", "unixgram:@"),
-    ("stdio", "-"),
-    ("stdin", "-"),
-    ("stdout", "-"),
 ];
+
+/// Where to read more, when a name of a host is out of the question.
+const HELP: &str = "ropewalk help endpoints";
 
 /// What `word` is elsewhere, if that is known; `rest` stands behind its colon.
 pub(super) fn word(word: Part<'_>, rest: Part<'_>) -> Option<Fault> {
     let lower = word.text.to_ascii_lowercase();
     if let Some((_, cause, instead)) = NOT_HERE.iter().find(|(name, ..)| *name == lower) {
-        return Some(Fault::new(word.span(), *cause).label(*instead));
+        let fault = Fault::new(word.span(), *cause);
+        return Some(match http_place(&lower, rest.text) {
+            Some(place) => fault.label(format!("write {}", quoted(&place))),
+            None => fault.label(*instead),
+        });
     }
     if let Some((_, ours)) = SOCAT.iter().find(|(name, _)| *name == lower) {
         let cause = format!("{} is socat's word", quoted(word.text));
@@ -78,7 +85,7 @@ pub(super) fn word(word: Part<'_>, rest: Part<'_>) -> Option<Fault> {
         let fault = fault.label(format!("write {}", quoted(&format!("{ours}{}", rest.text))));
         return Some(match lower.contains("-l") && *ours == "tcp:" {
             true => fault.help("a port alone is this machine only; `tcp:*:PORT` is every address"),
-            false => fault,
+            false => fault.help(HELP),
         });
     }
     let known = lower == PROXY || Scheme::named(&lower).is_some();
@@ -86,6 +93,14 @@ pub(super) fn word(word: Part<'_>, rest: Part<'_>) -> Option<Fault> {
         let cause = format!("the scheme {} is not in lower case", quoted(word.text));
         Fault::new(word.span(), cause).label(format!("write `{lower}`"))
     })
+}
+
+/// Where `http://host/path` is spoken.
+fn http_place(scheme: &str, rest: &str) -> Option<String> {
+    let authority = rest.strip_prefix("//").filter(|_| scheme == "http")?;
+    let authority = authority.split(['/', '?', '#']).next().filter(|host| !host.is_empty())?;
+    let has_port = authority.rsplit_once(':').is_some_and(|(_, port)| parse_port(port).is_ok());
+    Some(format!("tcp:{authority}{}", if has_port { "" } else { ":80" }))
 }
 
 /// Twisted's `8080:interface=127.0.0.1:backlog=50`, `host=h:port=80:timeout=30`.

@@ -211,7 +211,7 @@ impl Endpoint {
 
     fn is_stdio(&self, verb: &str) -> EndpointError {
         let cause = format!("`-` is standard input and output, and cannot be {verb}");
-        self.error(Fault::new(self.whole(), cause))
+        self.error(Fault::new(self.whole(), cause).label("name a socket here"))
     }
 
     /// Up to where the address ends.

@@ -293,10 +293,13 @@ pub(super) fn is_known(key: &str) -> bool {
 /// A word that is no option, with what it may have been.
 pub(super) fn unknown(key: Part<'_>, scheme: Scheme) -> Fault {
     let fault = Fault::new(key.span(), format!("unknown option {} in endpoint", quoted(key.text)));
-    if let Some((_, instead)) = ELSEWHERE.iter().find(|(word, _)| *word == key.text) {
+    if let Some((_, instead)) =
+        ELSEWHERE.iter().find(|(word, _)| word.eq_ignore_ascii_case(key.text))
+    {
         return fault.label(*instead);
     }
-    if let Some(near) = nearest(key.text, WORDS.iter().map(|word| word.name)) {
+    if let Some(near) = nearest(&key.text.to_ascii_lowercase(), WORDS.iter().map(|word| word.name))
+    {
         return fault.label(format!("did you mean `{near}`?"));
     }
     let possible = WORDS.iter().filter(|word| word.schemes.contains(&scheme));
@@ -353,6 +356,10 @@ fn time(name: &str, value: Part<'_>, bounds: &Time, style: Style) -> Result<Dura
         "s" => 1000,
         "m" => 60_000,
         "h" => 3_600_000,
+        _ if unit.starts_with('.') => {
+            let fault = Fault::new(value.span(), "a time is a whole number and its unit");
+            return Err(fault.label("write 1500ms instead of 1.5s"));
+        }
         _ => {
             let span = value.from(split).span();
             let fault = Fault::new(span, format!("no unit {} of time", quoted(unit)));

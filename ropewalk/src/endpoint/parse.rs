@@ -225,7 +225,13 @@ fn url(scheme: Scheme, rest: Part<'_>) -> Result<Part<'_>, Fault> {
         let written = quoted(&format!("{}:/{}", scheme.name(), address.text));
         return Err(fault.label(format!("write {written}")));
     }
-    Ok(address)
+    match address.text.find('/') {
+        Some(slash) if !is_path => {
+            let cause = "the path of a URL has no meaning here";
+            Err(Fault::new(address.from(slash).span(), cause).label("leave it out"))
+        }
+        _ => Ok(address),
+    }
 }
 
 /// `host:80` is an address; `nope:1:2` can only be a scheme that there is not, unless it is
@@ -266,6 +272,9 @@ fn lone_word(word: Part<'_>) -> Fault {
     }
     if let Some(fault) = foreign::word(word, word.end()) {
         return fault;
+    }
+    if word.text.starts_with('~') {
+        return address::tilde(word, "");
     }
     let cause = format!("{} is neither a port nor a path", quoted(word.text));
     Fault::new(word.span(), cause).label("write `HOST:PORT`, or `./PATH` for a Unix socket")

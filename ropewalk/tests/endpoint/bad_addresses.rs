@@ -222,9 +222,9 @@ a label of the host begins or ends with `-`
     (
         "tcp://h:80/x",
         "
-`80/x` is not a port, which is a number from 0 to 65535
+the path of a URL has no meaning here
   tcp://h:80/x
-          ^^^^
+            ^^ leave it out
   help: ropewalk help endpoints
 ",
     ),
@@ -261,6 +261,33 @@ the path is missing
 a relative path begins with `./`
   unix:x.sock
        ^^^^^^ write `unix:./x.sock`
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "unix:~/x.sock",
+        "
+`~` is the shell's, which has not replaced it here
+  unix:~/x.sock
+       ^^^^^^^^ write `unix:$HOME/x.sock`
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "~/x.sock",
+        "
+`~` is the shell's, which has not replaced it here
+  ~/x.sock
+  ^^^^^^^^ write `$HOME/x.sock`
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "unixgram:~ann/x.sock",
+        "
+`~` is the shell's, which has not replaced it here
+  unixgram:~ann/x.sock
+           ^^^^^^^^^^^ write the whole path
   help: ropewalk help endpoints
 ",
     ),

@@ -85,6 +85,24 @@ the time of `keepalive` has no unit
 ",
     ),
     (
+        "tcp:80,timeout=1.5s",
+        "
+a time is a whole number and its unit
+  tcp:80,timeout=1.5s
+                 ^^^^ write 1500ms instead of 1.5s
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "tcp:80,NODELAY",
+        "
+unknown option `NODELAY` in endpoint
+  tcp:80,NODELAY
+         ^^^^^^^ did you mean `nodelay`?
+  help: ropewalk help endpoints
+",
+    ),
+    (
         "tcp:80,keepalive=30d",
         "
 no unit `d` of time

@@ -45,7 +45,34 @@ unknown scheme `nope`
         "
 `http` is a protocol, an endpoint says where it is spoken
   http://example.org/
+  ^^^^ write `tcp:example.org:80`
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "http://localhost:8000?q",
+        "
+`http` is a protocol, an endpoint says where it is spoken
+  http://localhost:8000?q
+  ^^^^ write `tcp:localhost:8000`
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "http://",
+        "
+`http` is a protocol, an endpoint says where it is spoken
+  http://
   ^^^^ write `tcp:HOST:80`
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "UDP-RECVFROM:53",
+        "
+`UDP-RECVFROM` is socat's word
+  UDP-RECVFROM:53
+  ^^^^^^^^^^^^ write `udp:53`
   help: ropewalk help endpoints
 ",
     ),
@@ -81,7 +108,7 @@ unknown scheme `nope`
         "
 `exec` (a program's pipes) is not there yet
   exec:cat
-  ^^^^ `-` is standard input and output
+  ^^^^ name a socket
   help: ropewalk help endpoints
 ",
     ),
@@ -142,9 +169,9 @@ the scheme `TCP` is not in lower case
     (
         "STDIO",
         "
-`STDIO` is socat's word
+`stdio` is socat's word, and nothing to listen on or connect to
   STDIO
-  ^^^^^ write `-`
+  ^^^^^ name a socket
   help: ropewalk help endpoints
 ",
     ),
