@@ -111,7 +111,9 @@ pub(crate) struct Connect {
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = parse_time)]
     pub(crate) linger: Duration,
     /// Give up when connecting takes so long, or no byte moves for so long; a bare number is
-    /// seconds. Without it, connecting has 10 s, and the rest takes as long as it takes.
+    /// seconds. Without it, connecting has 10 s, and the rest takes as long as it takes;
+    /// only a peer that has ended, and takes none of what is still to be sent, has a minute.
+    /// Over UDP it is no failure if standard input has ended and an answer came.
     #[arg(short = 'w', long, value_name = "SECS", value_parser = parse_seconds)]
     pub(crate) timeout: Option<Duration>,
     /// Try again for so long, if nobody listens there yet, nobody answers, or its name is not

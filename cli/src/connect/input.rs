@@ -84,6 +84,10 @@ fn line(reader: &mut impl BufRead, most: usize, in_line: &mut bool) -> io::Resul
         if reader.take(most as u64).read_until(b'\n', &mut line)? == 0 {
             return Ok(None);
         }
+        if line.ends_with(b"\r") && reader.fill_buf()?.first() == Some(&b'\n') {
+            reader.consume(1); // an end that was cut in two
+            line.push(b'\n');
+        }
         let is_end = line.ends_with(b"\n");
         if is_end {
             line.pop();
@@ -121,5 +125,6 @@ mod tests {
     fn a_part_of_a_line_is_never_empty() {
         let input = b"abc\nabcdef\r\n\nabcd";
         assert_eq!(all(input, Cut::Lines(3)), [&b"abc"[..], b"abc", b"def", b"", b"abc", b"d"]);
+        assert_eq!(all(b"ab\r\ncd\r", Cut::Lines(3)), [&b"ab"[..], b"cd\r"]);
     }
 }
