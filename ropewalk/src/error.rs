@@ -403,10 +403,9 @@ fn words_for(error: &io::Error) -> Option<(&'static str, &'static str)> {
     Some(match error.kind() {
         Io::AddrInUse => ("address already in use", "EADDRINUSE"),
         Io::AddrNotAvailable => ("this machine has no such address", "EADDRNOTAVAIL"),
-        Io::PermissionDenied => match Errno::from_io_error(error) {
-            Some(Errno::PERM) => ("not permitted", "EPERM"),
-            _ => ("permission denied", "EACCES"),
-        },
+        // One kind for two codes; this one is the same on every Unix, and none on Windows.
+        Io::PermissionDenied if error.raw_os_error() == Some(1) => ("not permitted", "EPERM"),
+        Io::PermissionDenied => ("permission denied", "EACCES"),
         Io::ConnectionRefused => ("connection refused", "ECONNREFUSED"),
         Io::ConnectionReset => ("connection reset by peer", "ECONNRESET"),
         Io::ConnectionAborted => ("connection aborted", "ECONNABORTED"),
