@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use ropewalk::protocol::{HandleError, Kind as End};
-use ropewalk::{Addr, DatagramProtocol, DatagramTransport, Reactor, Sending, Timer, limits};
+use ropewalk::{Timer, limits};
 
-use crate::rig::{Call, Folder, Script, on, on_every_engine};
+use crate::rig::{Call, Script, on, on_every_engine};
 
 #[test]
 fn a_close_in_a_callback_delivers_nothing_more() {
@@ -245,38 +245,4 @@ fn a_reactor_whose_only_socket_is_one_of_datagrams_stops_and_runs_again() {
             }
         },
     );
-}
-
-/// Sends so many bytes until something waits, then stops the reactor, and does not wait.
-struct Overfills(usize);
-
-impl DatagramProtocol for Overfills {
-    fn connection_made(&mut self, transport: &mut dyn DatagramTransport) {
-        let enough = |sending| sending == Sending::Queued;
-        while !enough(transport.send(&vec![0; self.0])) {}
-        transport.net().stop();
-    }
-    fn datagram_received(
-        &mut self,
-        _: &mut dyn DatagramTransport,
-        _: &[u8],
-        _: &Addr,
-        _truncated: bool,
-    ) {
-    }
-    fn stopping(&mut self, transport: &mut dyn DatagramTransport) {
-        transport.abort();
-    }
-}
-
-#[cfg(unix)] // where a receiver's full queue is its senders' matter
-#[test]
-fn what_a_stop_cuts_from_a_queue_is_in_its_report() {
-    let folder = Folder::new();
-    let path = folder.0.join("deaf");
-    let _deaf = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
-    let reactor = Reactor::new().unwrap();
-    reactor.connect_unixgram(path, Overfills(1024));
-    let report = reactor.run_reporting().unwrap();
-    assert_eq!((report.unsent, report.open), (1024, 0));
 }

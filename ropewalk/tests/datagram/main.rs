@@ -12,4 +12,6 @@ mod interop;
 mod life;
 mod opening;
 mod queue;
+#[cfg(unix)] // where a receiver's full queue is its senders' matter
+mod report;
 mod rig;
