@@ -16,7 +16,10 @@ fn on_port(script: &str, port: u16) -> String {
 fn the_notes_twisted_client_talks_to_our_server() {
     let Some(python) = python_with_twisted() else { return };
     let serving = serve(["timestamp", "tcp:0"]);
-    let client = on_port(include_str!("../notes/client.py"), serving.port);
+    let client = on_port(
+        include_str!("../../../ropewalk/tests/examples/python/timestamp_client.py"),
+        serving.port,
+    );
     let output = output_of(Command::new(&python).args(["-c", &client]), "hello\nworld\n\n");
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -30,7 +33,8 @@ fn the_notes_twisted_client_talks_to_our_server() {
 fn our_client_talks_to_the_notes_twisted_server() {
     let Some(python) = python_with_twisted() else { return };
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let script = on_port(include_str!("../notes/server.py"), port);
+    let script =
+        on_port(include_str!("../../../ropewalk/tests/examples/python/timestamp_server.py"), port);
     let server = Running::start(Command::new(&python).args(["-c", &script]));
     let address = format!("tcp:127.0.0.1:{port}");
     let arguments = ["connect", &address, "--prompt", "--retry", "60s", "-q"];

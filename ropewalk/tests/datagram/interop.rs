@@ -5,16 +5,8 @@ use std::process::{Child, Command, Stdio};
 
 use ropewalk::Addr;
 
+use crate::needs::needs;
 use crate::rig::{Call, Script, on};
-
-/// Whether a tool is there. With `ROPEWALK_ALL=1` it must be.
-fn needs(tool: &str, there: bool) -> bool {
-    if !there {
-        assert!(std::env::var_os("ROPEWALK_ALL").is_none(), "{tool} is missing");
-        eprintln!("not run: {tool} is missing");
-    }
-    there
-}
 
 fn python() -> Option<Command> {
     let name = std::env::var_os("ROPEWALK_PYTHON").unwrap_or_else(|| "python3".into());

@@ -5,6 +5,11 @@
 #![allow(clippy::unwrap_used, reason = "a test's way to fail")]
 #![allow(clippy::print_stderr, reason = "a failing rule says on which engine")]
 
+#[path = "../rig/folder.rs"]
+mod folder;
+#[path = "../rig/needs.rs"]
+mod needs;
+
 mod echo;
 mod errors;
 mod fairness;

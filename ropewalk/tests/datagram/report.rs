@@ -2,7 +2,7 @@
 
 use ropewalk::{Addr, DatagramProtocol, DatagramTransport, Reactor, Sending};
 
-use crate::rig::Folder;
+use crate::folder::Folder;
 
 /// Sends so many bytes until something waits, then stops the reactor, and does not wait.
 struct Overfills(usize);

@@ -11,6 +11,7 @@ use std::sync::{Arc, Condvar, Mutex, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use crate::folder::Folder;
 use ropewalk::addr::{DatagramSite, Target};
 use ropewalk::driver::{Blocking, Weather};
 use ropewalk::engine::Engine;
@@ -568,25 +569,5 @@ impl Peer<'_> {
     pub fn ask(&self, data: &[u8], to: &Addr) -> Vec<u8> {
         self.send(data, to);
         self.receive()
-    }
-}
-
-/// A folder of its own, gone when dropped.
-pub struct Folder(pub PathBuf);
-
-impl Folder {
-    pub fn new() -> Folder {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("ropewalk-datagram-{}-{number}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(&path).unwrap();
-        Folder(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
     }
 }

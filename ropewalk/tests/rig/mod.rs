@@ -5,6 +5,7 @@
 //! io_uring, over TCP and Unix sockets. Nothing sleeps: whoever waits has a condition and
 //! a watchdog far beyond any promise.
 
+mod folder;
 mod log;
 mod peer;
 mod script;

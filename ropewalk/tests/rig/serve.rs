@@ -14,6 +14,7 @@ use ropewalk::server::ThreadServer;
 use ropewalk::testing::Network;
 use ropewalk::{Reactor, Remote, Report};
 
+use super::folder::Folder;
 use super::log::{Call, Kept, Log, WATCHDOG};
 use super::peer::{Peer, Real};
 use super::script::{Script, ScriptedClient, ScriptedFactory};
@@ -349,25 +350,4 @@ fn short(calls: Vec<(usize, Call)>) -> Vec<(usize, Call)> {
         other => other,
     };
     calls.into_iter().map(|(number, call)| (number, shorten(call))).collect()
-}
-
-/// A folder of its own, gone when dropped.
-struct Folder(std::path::PathBuf);
-
-impl Folder {
-    fn new() -> Folder {
-        use std::sync::atomic::{AtomicU32, Ordering};
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("ropewalk-test-{}-{number}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(&path).unwrap();
-        Folder(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
 }

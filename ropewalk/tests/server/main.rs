@@ -8,6 +8,11 @@
 #![allow(clippy::print_stderr, reason = "says which test was not run")]
 #![allow(clippy::unwrap_used, reason = "a test's way to fail")]
 
+#[path = "../rig/folder.rs"]
+mod folder;
+#[path = "../rig/needs.rs"]
+mod needs;
+
 // What it counts is in /proc.
 #[cfg(target_os = "linux")]
 #[path = "../load/apart.rs"]

@@ -1,6 +1,7 @@
 //! What these tests share: servers in threads of their own, clients with a watchdog, and
 //! lists that can be waited for.
 
+use crate::needs::has;
 use std::io::Read;
 use std::net::{Shutdown, SocketAddr, TcpStream, UdpSocket};
 use std::process::{Child, Command, Output};
@@ -141,18 +142,8 @@ impl Drop for Ends {
     }
 }
 
-/// Whether a tool is there. With `ROPEWALK_ALL=1` it must be.
-pub fn needs(tool: &str, there: bool) -> bool {
-    if !there {
-        assert!(std::env::var_os("ROPEWALK_ALL").is_none(), "{tool} is missing");
-        eprintln!("not run: {tool} is missing");
-    }
-    there
-}
-
 pub fn has_python() -> bool {
-    let found = Command::new("python3").arg("--version").output();
-    needs("python3", found.is_ok_and(|output| output.status.success()))
+    has("python3")
 }
 
 /// Runs a Python script, and gives what it printed.

@@ -10,27 +10,8 @@ use ropewalk::server::{
     StreamRequestHandler, Threading, UnixDatagramServer, UnixStreamServer,
 };
 
+use crate::folder::Folder;
 use crate::serve::{WATCHDOG, read_all, serve};
-
-/// A folder of its own, gone when dropped.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Folder {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("ropewalk-server-{}-{number}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(&path).unwrap();
-        Folder(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
 
 struct Echo;
 

@@ -4,7 +4,8 @@ use ropewalk::Addr;
 use ropewalk::error::ErrorKind;
 use ropewalk::socket::*;
 
-use crate::ends::{Folder, abstract_name, udp, watched};
+use crate::ends::{abstract_name, udp, watched};
+use crate::folder::Folder;
 
 #[test]
 fn a_datagram_comes_whole_with_its_sender_who_can_be_answered() {

@@ -8,8 +8,9 @@ use ropewalk::error::{Error, ErrorKind, Operation};
 use ropewalk::socket::*;
 
 use crate::ends::{
-    Folder, SOON, WATCHDOG, abstract_name, fill, full_listener, listener, tcp_pair, udp, watched,
+    SOON, WATCHDOG, abstract_name, fill, full_listener, listener, tcp_pair, udp, watched,
 };
+use crate::folder::Folder;
 
 /// Ours, of this operation: it has no code of the system's.
 #[track_caller]

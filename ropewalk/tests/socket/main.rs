@@ -5,6 +5,9 @@
 #![allow(clippy::print_stderr, reason = "a test that is not run says so")]
 #![cfg(unix)] // signals, paths and other processes: what is shown here has no Windows form
 
+#[path = "../rig/folder.rs"]
+mod folder;
+
 #[path = "../rig/needs.rs"]
 mod needs;
 

@@ -10,7 +10,8 @@ use ropewalk::addr::{self, Target};
 use ropewalk::error::{Error, ErrorKind, Operation};
 use ropewalk::socket::*;
 
-use crate::ends::{Folder, listener, watched};
+use crate::ends::{listener, watched};
+use crate::folder::Folder;
 
 fn stream(family: Family) -> Socket {
     watched(family, SOCK_STREAM)

@@ -100,7 +100,7 @@ fn connect_ex_gives_the_systems_code() {
     let nowhere = Socket::new(AF_UNIX, SOCK_STREAM).unwrap();
     let code = nowhere.connect_ex(crate::ends::abstract_name("nowhere")).unwrap();
     assert_eq!(code, libc::ECONNREFUSED);
-    let folder = crate::ends::Folder::new();
+    let folder = crate::folder::Folder::new();
     assert_eq!(nowhere.connect_ex(folder.path("nothing")).unwrap(), libc::ENOENT);
 }
 

@@ -9,7 +9,7 @@ use ropewalk::error::ErrorKind;
 use ropewalk::socket::*;
 use ropewalk::sys::privileged_ports;
 
-use crate::ends::Folder;
+use crate::folder::Folder;
 use crate::needs::{has, needs};
 use crate::parts;
 

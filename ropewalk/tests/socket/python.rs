@@ -7,7 +7,8 @@ use ropewalk::Addr;
 use ropewalk::error::ErrorKind;
 use ropewalk::socket::*;
 
-use crate::ends::{Folder, WATCHDOG, listener, udp, watched};
+use crate::ends::{WATCHDOG, listener, udp, watched};
+use crate::folder::Folder;
 use crate::needs::python;
 
 /// What every script begins with. A server says its port on its first line.

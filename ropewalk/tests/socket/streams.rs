@@ -9,7 +9,8 @@ use ropewalk::addr::Target;
 use ropewalk::error::{ErrorKind, Operation};
 use ropewalk::socket::*;
 
-use crate::ends::{Folder, abstract_name, connected_to, is_socket, listener, tcp_pair, watched};
+use crate::ends::{abstract_name, connected_to, is_socket, listener, tcp_pair, watched};
+use crate::folder::Folder;
 
 /// Makes the close of `socket` a reset.
 fn reset(mut socket: Socket) {
