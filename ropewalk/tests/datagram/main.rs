@@ -1,7 +1,7 @@
 //! Datagram sockets: one rule of their life a test, on every engine and over every kind of
 //! socket that it can be seen on.
 
-#![allow(unreachable_pub, reason = "the rig is written as a library is")]
+#![allow(unreachable_pub, dead_code, reason = "what the rig has serves several test binaries")]
 #![allow(clippy::unwrap_used, reason = "a test's way to fail")]
 #![allow(clippy::print_stderr, reason = "a failing rule says on which engine")]
 

@@ -3,7 +3,6 @@
 use std::io::Write;
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use ropewalk::server::{
     DatagramRequest, DatagramRequestHandler, HandlerResult, MixIn, Serial, Server, StreamRequest,
