@@ -142,9 +142,8 @@ fn unix_socket(path: &Path) -> Option<Socket> {
     let rows: Vec<(u64, &[u8])> =
         table.split(|byte| *byte == b'\n').skip(1).filter_map(unix_row).collect();
     let named = rows.iter().filter(|(_, name)| *name == wanted || is_whole(name));
-    // The oldest: those that it accepted bear the same name.
     let inode =
-        named.map(|(inode, _)| *inode).min().or_else(|| relative(&rows, whole.as_ref()?))?;
+        named.map(|(inode, _)| *inode).next().or_else(|| relative(&rows, whole.as_ref()?))?;
     // The table has no owners; the file has one.
     Some(Socket { inode, uid: fs::metadata(path).map(|facts| facts.uid()).ok() })
 }
@@ -164,19 +163,29 @@ fn relative(rows: &[(u64, &[u8])], whole: &Path) -> Option<u64> {
     inodes.into_iter().find(is_it)
 }
 
+/// `SOCK_STREAM` and `SS_CONNECTED`, as the table writes them.
+const STREAM: &[u8] = b"0001";
+const CONNECTED: &[u8] = b"03";
+
 /// `0000000000000000: 00000002 00000000 00010000 0001 01 51234 /run/x.sock`
 fn unix_row(line: &[u8]) -> Option<(u64, &[u8])> {
     let mut rest = line;
     let mut word: &[u8] = &[];
-    for _ in 0..7 {
+    let (mut is_stream, mut is_connection) = (false, false);
+    for column in 0..7 {
         rest = rest.trim_ascii_start(); // numbers are padded
         let end = rest.iter().position(|byte| *byte == b' ')?;
         (word, rest) = rest.split_at(end);
+        match column {
+            4 => is_stream = word == STREAM,
+            5 => is_connection = is_stream && word == CONNECTED,
+            _ => {}
+        }
     }
     let inode: u64 = std::str::from_utf8(word).ok()?.parse().ok()?;
-    // One that waits to be accepted has no number yet, and the name already. A name may
-    // contain spaces, and begin with one.
-    (inode != 0).then_some((inode, &rest[1..]))
+    // A connection bears its listener's name; one that waits to be accepted has no number
+    // yet. A name may contain spaces, and begin with one.
+    (inode != 0 && !is_connection).then_some((inode, &rest[1..]))
 }
 
 /// Which process has each of these sockets: the first of several. At most so many
