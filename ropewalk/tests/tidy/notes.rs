@@ -171,6 +171,13 @@ fn every_name_of_the_notes_has_a_row_in_each_readme() {
 }
 
 #[test]
+fn no_readme_has_a_blank_left_to_fill() {
+    for path in READMES {
+        assert!(!Tree::get().text(path).contains("@@"), "{path} has a blank");
+    }
+}
+
+#[test]
 fn every_public_item_of_the_sockets_and_servers_has_an_example() {
     assert_tidy(without_example(&Tree::get().sources.iter().collect::<Vec<_>>()));
 }
