@@ -195,9 +195,14 @@ pub const ENDPOINT_SHOWN_COLUMNS: usize = 100;
 /// Characters of a piece of it that a sentence quotes; a longer one is cut.
 pub const ENDPOINT_QUOTED_CHARS: usize = 40;
 
-/// The path of a Unix socket, or an abstract name with the zero before it: the system's own
-/// bound (108 with a closing zero on Linux; less on some others, where the bind says so).
+/// The path of a Unix socket: the system's own bound (108 with a closing zero on Linux; less
+/// on some others, where the bind says so). At it: an error that says so.
 pub const UNIX_PATH_BYTES: usize = 107;
+
+/// The same for an abstract name with the zero before it, which needs none at its end.
+pub fn unix_path_bytes(is_abstract: bool) -> usize {
+    UNIX_PATH_BYTES + usize::from(is_abstract)
+}
 
 /// A host's name: the bound of DNS. At it: the endpoint is refused.
 pub const HOST_BYTES: usize = 253;

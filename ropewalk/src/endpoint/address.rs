@@ -175,7 +175,7 @@ pub(super) fn unix(
     if path == "@" {
         return Err(Fault::new(written.end().span(), "the abstract name is missing"));
     }
-    let most = limits::UNIX_PATH_BYTES;
+    let most = limits::unix_path_bytes(path.starts_with('@'));
     if path.len() > most {
         let cause = format!("the path has {} bytes, {most} are the most", path.len());
         return Err(Fault::new(written.span(), cause));

@@ -160,8 +160,7 @@ pub(crate) fn unix_address(path: &Path) -> io::Result<SockAddr> {
         let sentence = "a path cannot have a zero byte in it";
         return Err(io::Error::new(io::ErrorKind::InvalidInput, sentence));
     }
-    // An abstract name needs no zero byte at its end.
-    let most = limits::UNIX_PATH_BYTES + usize::from(is_abstract);
+    let most = limits::unix_path_bytes(is_abstract);
     if bytes.len() > most {
         let sentence = format!(
             "the path has {} bytes, and a Unix socket's has at most {most}; take a shorter one",
