@@ -28,10 +28,11 @@ fn a_text_past_the_bound_is_cut_between_characters() {
 
 #[test]
 fn a_path_is_as_long_as_the_system_takes() {
-    for start in ["/", "@"] {
-        let longest = format!("{start}{}", "p".repeat(limits::UNIX_PATH_BYTES - 1));
+    for (start, most) in [("/", 107), ("@", 108)] {
+        assert_eq!(limits::unix_path_bytes(start == "@"), most);
+        let longest = format!("{start}{}", "p".repeat(most - 1));
         assert_eq!(parsed(&longest).to_string(), format!("unix:{longest}"));
-        let cause = "the path has 108 bytes, 107 are the most";
+        let cause = format!("the path has {} bytes, {most} are the most", most + 1);
         assert_eq!(refused(&format!("{longest}p")).cause(), cause);
     }
     // What counts is the path, not how it is written.
