@@ -177,9 +177,8 @@ fn refused(of: &Unreached<'_>) -> Option<String> {
         return None;
     }
     if let Some(path) = path(of.target) {
-        let is_abstract = path.as_os_str().as_encoded_bytes().first() == Some(&0);
         return Some(match no_socket(path) {
-            _ if is_abstract => "nobody listens on this name".to_owned(),
+            _ if ropewalk::addr::is_abstract(path) => "nobody listens on this name".to_owned(),
             Some(what) => format!("{what} is there"),
             None => "the file is there, its server is not".to_owned(),
         });

@@ -305,8 +305,7 @@ pub enum Target {
 impl Target {
     /// A host as written: an IP address (in brackets or not) or a name.
     pub fn tcp(host: &str, port: u16) -> Target {
-        let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-        match bare.unwrap_or(host).parse::<IpAddr>() {
+        match in_brackets(host).unwrap_or(host).parse::<IpAddr>() {
             Ok(ip) => Target::Addr(SocketAddr::new(ip, port).into()),
             Err(_) => Target::Name(host.to_owned(), port),
         }
@@ -351,9 +350,9 @@ impl TryFrom<&str> for Target {
     /// or, with an `@` before it, an abstract name (Linux).
     fn try_from(text: &str) -> Result<Target> {
         if let Some(name) = text.strip_prefix('@') {
-            return Ok(PathBuf::from(format!("\0{name}")).into());
+            return Ok(abstract_name(name).into());
         }
-        if text.contains('/') || text.starts_with('\0') {
+        if text.contains('/') || is_abstract(Path::new(text)) {
             return Ok(Path::new(text).into());
         }
         let (host, port) = split_host_port(text).map_err(|error| match text.contains(':') {
@@ -395,6 +394,21 @@ impl fmt::Display for Target {
     }
 }
 
+/// The path that stands for an abstract name (Linux): a socket without a file.
+pub fn abstract_name(name: &str) -> PathBuf {
+    PathBuf::from(format!("\0{name}"))
+}
+
+/// Whether a path is one of those.
+pub fn is_abstract(path: &Path) -> bool {
+    path.as_os_str().as_encoded_bytes().first() == Some(&0)
+}
+
+/// An address of IPv6 as it stands beside a port.
+fn in_brackets(host: &str) -> Option<&str> {
+    host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'))
+}
+
 /// A Unix socket's name as one writes it: its path, or `@name` for an abstract one.
 pub fn unix_name(path: &Path) -> Cow<'_, str> {
     match path.to_string_lossy() {
@@ -404,8 +418,7 @@ pub fn unix_name(path: &Path) -> Cow<'_, str> {
 }
 
 fn listen_host(host: &str) -> ListenHost {
-    let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-    match bare.unwrap_or(host) {
+    match in_brackets(host).unwrap_or(host) {
         // The second is Python's.
         "*" | "" => ListenHost::All,
         host => host.parse().map_or_else(|_| ListenHost::Name(host.to_owned()), ListenHost::Ip),
@@ -417,7 +430,7 @@ pub fn split_host_port(text: &str) -> Result<(Option<&str>, u16)> {
     let (host, port) = match text.rsplit_once(':') {
         None => (None, text),
         Some((host, port)) => {
-            let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+            let bare = in_brackets(host);
             if host.contains(':') && bare.is_none() {
                 return Err(Error::new(
                     Operation::Parse,

@@ -8,7 +8,7 @@ use super::error::{Fault, quoted, shown};
 use super::foreign;
 use super::options::Written;
 use super::parse::{Part, Scheme};
-use crate::addr::{ListenAt, ListenHost, parse_port};
+use crate::addr::{ListenAt, ListenHost, abstract_name, parse_port};
 use crate::limits;
 
 /// `8080`, `HOST:8080`, or Twisted's words for the same.
@@ -181,7 +181,7 @@ pub(super) fn unix(
         return Err(Fault::new(written.span(), cause));
     }
     if let Some(name) = path.strip_prefix('@') {
-        return Ok(PathBuf::from(format!("\0{name}")));
+        return Ok(abstract_name(name));
     }
     if path.starts_with('~') {
         return Err(tilde(written, &format!("{scheme}:")));

@@ -16,7 +16,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use crate::addr::{Addr, DatagramSite, ListenAt, ListenHost, Site, Target, unix_name};
+use crate::addr::{Addr, DatagramSite, ListenAt, ListenHost, Site, Target, is_abstract, unix_name};
 use crate::options::SocketOptions;
 
 mod address;
@@ -323,9 +323,4 @@ fn written(path: &Path) -> String {
         Some(rest) => format!("/{}", rest.trim_start_matches('/')),
         None => format!("./{escaped}"),
     }
-}
-
-/// Whether it is a name without a file.
-fn is_abstract(path: &Path) -> bool {
-    path.as_os_str().as_encoded_bytes().starts_with(b"\0")
 }

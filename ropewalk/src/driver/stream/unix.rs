@@ -12,7 +12,7 @@ use std::{ffi::OsStr, net::SocketAddr, os::unix::ffi::OsStrExt};
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::retry;
-use crate::addr::Addr;
+use crate::addr::{Addr, is_abstract};
 use crate::socket::sys;
 
 /// The next connection in the queue, non-blocking and closed on exec. `WouldBlock` says
@@ -113,10 +113,6 @@ fn is_stale(address: &SockAddr, kind: Type) -> bool {
     let Ok(probe) = Socket::new(Domain::UNIX, kind, None) else { return false };
     let refused = |error: io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
     probe.set_nonblocking(true).is_ok() && probe.connect(address).is_err_and(refused)
-}
-
-fn is_abstract(path: &Path) -> bool {
-    path.as_os_str().as_encoded_bytes().first() == Some(&0)
 }
 
 /// The file is made with the socket's own mode, so that there is no instant at which more

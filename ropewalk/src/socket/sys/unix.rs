@@ -13,7 +13,7 @@ use rustix::net::{RecvFlags, SendFlags};
 use socket2::{Domain, SockAddr, Socket};
 
 use super::{addr_of, retry};
-use crate::addr::Addr;
+use crate::addr::{Addr, is_abstract};
 use crate::limits;
 use crate::socket::Family;
 
@@ -155,7 +155,7 @@ pub(super) fn path_of(addr: &SockAddr) -> Option<Arc<Path>> {
 /// A path as an address. No path asks the system for a name of its choice (Linux).
 pub(crate) fn unix_address(path: &Path) -> io::Result<SockAddr> {
     let bytes = path.as_os_str().as_bytes();
-    let is_abstract = bytes.first() == Some(&0);
+    let is_abstract = is_abstract(path);
     if !is_abstract && bytes.contains(&0) {
         let sentence = "a path cannot have a zero byte in it";
         return Err(io::Error::new(io::ErrorKind::InvalidInput, sentence));
