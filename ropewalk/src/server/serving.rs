@@ -4,7 +4,6 @@
 
 use std::fmt;
 use std::io;
-use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,11 +56,11 @@ use crate::socket::timespec;
 /// # }
 /// ```
 #[doc(alias = "socketserver")]
-pub struct Server<R, S, M> {
+pub struct Server<R: Request, S, M: MixIn> {
     sockets: Vec<ServerSocket>,
     worker: Arc<Worker<S>>,
-    #[allow(clippy::type_complexity, reason = "it has no values of these types")]
-    of: PhantomData<fn(M) -> R>,
+    /// What its mix-in keeps.
+    crew: M::Crew<R>,
 }
 
 impl<R: Request, S: BaseServer<R>, M: MixIn> Server<R, S, M> {
@@ -100,7 +99,9 @@ impl<R: Request, S: BaseServer<R>, M: MixIn> Server<R, S, M> {
         };
         let handle = ShutdownHandle::new(state.clone());
         let sockets = R::bind(&at, &options, server.max_packet_size(), &handle)?;
-        Ok(Server { sockets, worker: Arc::new(Worker { server, state }), of: PhantomData })
+        let worker = Arc::new(Worker { server, state });
+        let crew = M::open(&worker)?;
+        Ok(Server { sockets, worker, crew })
     }
 
     /// Serves until it is [shut down](ShutdownHandle::shutdown). Blocks; wakes up when there
@@ -170,7 +171,7 @@ impl<R: Request, S: BaseServer<R>, M: MixIn> Server<R, S, M> {
                 return Ok(false);
             }
             let left = until.map(|until| until - clock.now());
-            for socket in self.wait(&self.sockets, left)? {
+            for socket in self.wait(self.asked(), left)? {
                 if self.take(socket)? {
                     return Ok(true);
                 }
@@ -324,7 +325,7 @@ impl<R: Request, S: BaseServer<R>, M: MixIn> Server<R, S, M> {
         let mut pause = Pause::default();
         while !state.is_asked() {
             let left = pause.until.map(|until| until - clock.now());
-            let asked = if left.is_some() { &[] } else { &self.sockets[..] };
+            let asked = if left.is_some() { &[] } else { self.asked() };
             let ready = self.wait(asked, left)?;
             // Time is over, or a worker gave back what accepting lacked.
             let tries_again = pause.until.take().is_some();
@@ -339,15 +340,26 @@ impl<R: Request, S: BaseServer<R>, M: MixIn> Server<R, S, M> {
                 }
             }
             state.heed_ends(pause.until.is_some());
-            self.worker.server.service_actions();
+            self.tend();
         }
         Ok(())
+    }
+
+    /// The sockets to ask for requests: none while the mix-in has no room for one.
+    fn asked(&self) -> &[ServerSocket] {
+        if M::has_room(&self.crew, &self.worker) { &self.sockets } else { &[] }
+    }
+
+    /// What is done after each wake-up.
+    fn tend(&self) {
+        M::tend(&self.crew, &self.worker);
+        self.worker.server.service_actions();
     }
 
     /// Takes a request, if there is one.
     fn take(&self, socket: &ServerSocket) -> Result<bool> {
         let worker = &self.worker;
-        if !worker.state.may_take() {
+        if !M::has_room(&self.crew, worker) || !worker.state.may_take() {
             return Ok(false);
         }
         let request = match worker.server.get_request(socket) {
@@ -366,7 +378,7 @@ impl<R: Request, S: BaseServer<R>, M: MixIn> Server<R, S, M> {
 
     fn process(&self, request: R, client: &Addr) {
         let worker = &self.worker;
-        let process = |request| M::process(worker, request);
+        let process = |request| M::process(&self.crew, worker, request);
         let call = AssertUnwindSafe(|| worker.server.process_request(request, &process));
         if let Err(panic) = catch_unwind(call) {
             worker.tell::<R>(&HandlerError::of_panic(&*panic), client);
@@ -450,7 +462,7 @@ impl<F: Factory + Send + 'static, M: MixIn> Server<StreamRequest, Protocols<F>, 
     }
 }
 
-impl<R, S, M> fmt::Debug for Server<R, S, M> {
+impl<R: Request, S, M: MixIn> fmt::Debug for Server<R, S, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let addrs: Vec<_> = self.sockets.iter().map(ServerSocket::addr).collect();
         f.debug_struct("Server").field("addrs", &addrs).finish_non_exhaustive()

@@ -12,6 +12,7 @@ pub use threading::Threading;
 
 use super::hooks::{BaseServer, Request};
 use super::worker::Worker;
+use crate::error::Result;
 
 /// Where a request runs: [`Serial`] or [`Threading`]. Sealed; it is the last parameter of
 /// [`Server`](crate::server::Server), and has no values.
@@ -33,7 +34,32 @@ pub(super) mod sealed {
     use super::*;
 
     pub trait Place: 'static {
+        /// What it keeps for one server.
+        type Crew<R: Request>: Send + Sync + 'static;
+
+        /// Asked once, when the server is made.
+        fn open<R: Request, S: BaseServer<R>>(worker: &Arc<Worker<S>>) -> Result<Self::Crew<R>>;
+
+        /// Whether a request may be taken. If not, it waits in the kernel's queue; the
+        /// serving thread is to be woken when that changes.
+        fn has_room<R: Request, S: BaseServer<R>>(
+            crew: &Self::Crew<R>,
+            worker: &Arc<Worker<S>>,
+        ) -> bool {
+            let _ = (crew, worker);
+            true
+        }
+
         /// Has a request worked on.
-        fn process<R: Request, S: BaseServer<R>>(worker: &Arc<Worker<S>>, request: R);
+        fn process<R: Request, S: BaseServer<R>>(
+            crew: &Self::Crew<R>,
+            worker: &Arc<Worker<S>>,
+            request: R,
+        );
+
+        /// After each wake-up of the serving thread.
+        fn tend<R: Request, S: BaseServer<R>>(crew: &Self::Crew<R>, worker: &Arc<Worker<S>>) {
+            let _ = (crew, worker);
+        }
     }
 }

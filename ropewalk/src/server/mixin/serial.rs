@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::sealed::Place;
 use super::{BaseServer, Request, Worker};
+use crate::error::Result;
 
 /// Requests run in the serving thread: the second client waits until the first is done.
 /// What the server's types have without a mix-in.
@@ -19,7 +20,13 @@ use super::{BaseServer, Request, Worker};
 pub enum Serial {}
 
 impl Place for Serial {
-    fn process<R: Request, S: BaseServer<R>>(worker: &Arc<Worker<S>>, request: R) {
+    type Crew<R: Request> = ();
+
+    fn open<R: Request, S: BaseServer<R>>(_: &Arc<Worker<S>>) -> Result<()> {
+        Ok(())
+    }
+
+    fn process<R: Request, S: BaseServer<R>>(_: &(), worker: &Arc<Worker<S>>, request: R) {
         worker.work(request, worker.state.work());
     }
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::sealed::Place;
 use super::{BaseServer, Request, Worker};
+use crate::error::Result;
 use crate::server::handler::HandlerError;
 
 /// Each request runs in a thread of its own, at most
@@ -27,7 +28,13 @@ use crate::server::handler::HandlerError;
 pub enum Threading {}
 
 impl Place for Threading {
-    fn process<R: Request, S: BaseServer<R>>(worker: &Arc<Worker<S>>, request: R) {
+    type Crew<R: Request> = ();
+
+    fn open<R: Request, S: BaseServer<R>>(_: &Arc<Worker<S>>) -> Result<()> {
+        Ok(())
+    }
+
+    fn process<R: Request, S: BaseServer<R>>(_: &(), worker: &Arc<Worker<S>>, request: R) {
         let most = worker.server.max_threads();
         // Only this thread begins any, so it is no more than that.
         if worker.state.working() >= most {
