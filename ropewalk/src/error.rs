@@ -390,6 +390,8 @@ fn kind_of(error: &io::Error) -> ErrorKind {
             Some(Errno::DESTADDRREQ) => ErrorKind::NotConnected,
             Some(Errno::MSGSIZE) => ErrorKind::TooLong,
             Some(Errno::OPNOTSUPP) => ErrorKind::Unsupported,
+            // Windows' word, where the others have EPIPE.
+            Some(Errno::SHUTDOWN) => ErrorKind::BrokenPipe,
             _ => ErrorKind::Io,
         },
     }
@@ -424,6 +426,7 @@ fn words_for(error: &io::Error) -> Option<(&'static str, &'static str)> {
             Errno::DESTADDRREQ => ("it has no peer", "EDESTADDRREQ"),
             Errno::MSGSIZE => ("the datagram is too long", "EMSGSIZE"),
             Errno::OPNOTSUPP => ("this kind of socket cannot do it", "EOPNOTSUPP"),
+            Errno::SHUTDOWN => ("this direction was shut down", "ESHUTDOWN"),
             Errno::PROTOTYPE => ("a socket of another kind is there", "EPROTOTYPE"),
             Errno::AFNOSUPPORT => ("there is no such family here", "EAFNOSUPPORT"),
             _ => return None,

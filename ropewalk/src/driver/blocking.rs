@@ -119,6 +119,14 @@ impl Blocking {
         Some(flags)
     }
 
+    /// Whether it can't be asked when there is room: its peer has ended, which each poll
+    /// would say again at once. On Unix it is then too late to write; on Windows it may be
+    /// that the peer still reads.
+    fn is_tried_again(entry: &Entry<Self>) -> bool {
+        let connection = entry.head.connection.borrow();
+        entry.head.io.hung_up.get() && !connection.is_reading() && connection.waits_to_write()
+    }
+
     fn on_event(&self, engine: &Rc<Engine<Self>>, entry: &Entry<Self>, seen: PollFlags) {
         let head = &entry.head;
         if head.connection.borrow().is_connecting() {
@@ -244,11 +252,13 @@ impl Driver for Blocking {
     }
 
     fn turn(&self, engine: &Rc<Engine<Self>>, wait: Option<Duration>) -> io::Result<()> {
-        let mut entries = Vec::new();
+        let (mut entries, mut tried_again) = (Vec::new(), Vec::new());
         self.connections.borrow_mut().retain(|id| match engine.entry(*id) {
             Some(entry) => {
                 if let Some(flags) = Self::wanted(&entry) {
                     entries.push((entry, flags));
+                } else if Self::is_tried_again(&entry) {
+                    tried_again.push(entry);
                 }
                 true
             }
@@ -269,6 +279,10 @@ impl Driver for Blocking {
         fds.extend(entries.iter().map(|(entry, flags)| PollFd::new(&entry.head.io.socket, *flags)));
         fds.extend(listeners.iter().map(|(_, bound)| PollFd::new(&bound.socket, PollFlags::IN)));
         fds.extend(datagrams.iter().map(|(entry, flags)| PollFd::new(&entry.io.0.socket, *flags)));
+        let wait = match tried_again.is_empty() {
+            true => wait,
+            false => Some(wait.map_or(limits::ROOM_PAUSE, |wait| wait.min(limits::ROOM_PAUSE))),
+        };
         let timeout = wait.map(timespec);
         match poll(&mut fds, timeout.as_ref()) {
             Err(rustix::io::Errno::INTR) => return Ok(()),
@@ -285,6 +299,9 @@ impl Driver for Blocking {
             if !seen.is_empty() {
                 self.on_event(engine, entry, seen);
             }
+        }
+        for entry in &tried_again {
+            engine.on_writable(entry);
         }
         for ((number, bound), seen) in listeners.iter().zip(&mut seen) {
             if !seen.is_empty() {

@@ -37,6 +37,7 @@ pub(crate) fn bind(at: &Addr, options: &SocketOptions) -> io::Result<Bound> {
                 socket.set_only_v6(ip.ip() == Ipv6Addr::UNSPECIFIED)?;
             }
             settings::apply(&socket, at, options)?;
+            sys::ignore_refusals(&socket)?;
             socket.bind(&ip.into())?;
             socket.set_nonblocking(true)?;
             let addr = addr_of(&socket.local_addr()?);

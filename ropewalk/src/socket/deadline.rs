@@ -127,8 +127,10 @@ impl Budget {
     }
 }
 
-/// A duration as `poll` takes it.
+/// A duration as `poll` takes it: at most what all systems take, in milliseconds 31 bits.
+/// Whoever waits for longer waits again.
 pub(crate) fn timespec(wait: Duration) -> Timespec {
+    let wait = wait.min(Duration::from_millis(i32::MAX.unsigned_abs().into()));
     Timespec {
         tv_sec: wait.as_secs().try_into().unwrap_or(i64::MAX),
         tv_nsec: wait.subsec_nanos() as _, // below 10^9: it fits whatever the width

@@ -29,7 +29,11 @@ pub use here::{BorrowedDescriptor, Descriptor};
 pub(crate) use here::{accept, close, domain_of, numbers, recv, send, send_to, unix_address};
 pub(crate) use here::{lend, option, set_option};
 #[cfg(windows)]
+pub(crate) use ioctl::ignore_refusals;
+#[cfg(windows)]
 pub use ioctl::{Ioctl, ReceiveAll};
+#[cfg(unix)]
+pub(crate) use unix::ignore_refusals;
 
 /// Receives at most `most` bytes into the spare room of `bytes`, which has as much.
 pub(crate) fn recv_vec(socket: &Socket, bytes: &mut Vec<u8>, most: usize) -> io::Result<()> {
@@ -60,9 +64,13 @@ fn recv_from_uninit(
     socket: &Socket,
     room: &mut [MaybeUninit<u8>],
 ) -> io::Result<(usize, (Addr, bool))> {
+    here::prepare(room);
     let call = || socket.recv_from_vectored(&mut [MaybeUninitSlice::new(&mut *room)]);
     let (count, flags, from) = retry(call)?;
-    Ok((count, (addr_of(&from), flags.is_truncated())))
+    let truncated = flags.is_truncated();
+    // What was cut fills the room, whatever count Windows gives with that news.
+    let count = if truncated { room.len() } else { count };
+    Ok((count, (addr_of(&from), truncated)))
 }
 
 /// A filled buffer as one that need not be.

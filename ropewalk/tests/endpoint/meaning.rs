@@ -81,6 +81,9 @@ const FORMS: &[(&str, &str)] = &[
 #[test]
 fn each_form_is_displayed_in_full_and_read_as_the_same() {
     for (text, full) in FORMS {
+        if cfg!(windows) && text.contains("////") {
+            continue; // there two slashes at the beginning name another machine
+        }
         let endpoint = parsed(text);
         assert_eq!(endpoint.to_string(), *full, "{text}");
         assert_eq!(parsed(full), endpoint, "{text}");

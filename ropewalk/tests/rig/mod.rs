@@ -7,6 +7,7 @@
 
 mod folder;
 mod log;
+mod needs;
 mod peer;
 mod script;
 mod serve;

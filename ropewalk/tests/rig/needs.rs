@@ -12,6 +12,17 @@ pub fn needs(need: &str, met: bool) -> bool {
     met
 }
 
+/// Whether what a kernel does unasked is done here. Wine ends a connection in order before it
+/// resets it, loses a datagram's refusal, and one of two threads' sends on one socket.
+pub fn resets() -> bool {
+    let is_wine =
+        cfg!(windows) && std::path::Path::new(r"C:\windows\system32\winecfg.exe").exists();
+    if is_wine {
+        eprintln!("not run: Wine sends no resets and no refusals");
+    }
+    !is_wine
+}
+
 /// Whether a program is there.
 #[track_caller]
 pub fn has(program: &str) -> bool {

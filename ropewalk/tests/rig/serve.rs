@@ -16,6 +16,7 @@ use ropewalk::{Reactor, Remote, Report};
 
 use super::folder::Folder;
 use super::log::{Call, Kept, Log, WATCHDOG};
+use super::needs::resets;
 use super::peer::{Peer, Real};
 use super::script::{Script, ScriptedClient, ScriptedFactory};
 
@@ -56,7 +57,7 @@ impl Kind {
 
     /// Unix sockets have no reset: an end is an end of input, whatever the peer did.
     pub fn has_reset(self) -> bool {
-        !matches!(self, Kind::PollUnix | Kind::ThreadsUnix)
+        self.is_memory() || (!matches!(self, Kind::PollUnix | Kind::ThreadsUnix) && resets())
     }
 
     /// One event loop serves all connections.

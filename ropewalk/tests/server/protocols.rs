@@ -12,6 +12,7 @@ use ropewalk::protocol::{Kind, from_fn};
 use ropewalk::server::{MixIn, Protocols, Serial, Server, StreamRequest, Threading};
 use ropewalk::{Protocol, Reason, Transport};
 
+use crate::needs::resets;
 use crate::serve::{A_MOMENT, Served, WATCHDOG, dial, read_all, serve};
 
 /// Echoes; `!` closes, `#` stops the server, `?` panics. Tells of its life.
@@ -161,7 +162,8 @@ fn a_grace_that_is_over_cuts<M: MixIn>() {
     serves.served.ends();
     let said: Vec<_> = serves.told.try_iter().collect();
     assert_eq!(said, [Said::Made, Said::Stopping, Said::Lost(Kind::Stopped)]);
-    assert!(client.read(&mut [0; 1]).is_err(), "cut, so that it does not look whole");
+    let read = client.read(&mut [0; 1]);
+    assert!(read.is_err() || !resets(), "cut, so that it does not look whole");
 }
 
 #[test]
@@ -197,7 +199,8 @@ fn a_protocol_that_panics_ends_its_own_connection_with_a_reset() {
     let serves = Serves::new::<Serial>(false, WATCHDOG);
     let mut client = serves.dial();
     client.write_all(b"?").unwrap();
-    assert!(client.read_to_end(&mut Vec::new()).is_err(), "a cut answer does not look whole");
+    let read = client.read_to_end(&mut Vec::new());
+    assert!(read.is_err() || !resets(), "a cut answer does not look whole");
     echoes(&mut serves.dial(), "still here!");
 }
 

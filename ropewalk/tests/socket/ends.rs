@@ -93,7 +93,14 @@ pub fn abstract_name(name: &str) -> PathBuf {
 }
 
 /// Whether a path is a socket's file.
+#[cfg(unix)] // others have none
 pub fn is_socket(path: &Path) -> bool {
     use std::os::unix::fs::FileTypeExt;
     std::fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket())
+}
+
+/// There are none here.
+#[cfg(not(unix))] // see above
+pub fn is_socket(_: &Path) -> bool {
+    false
 }

@@ -3,7 +3,7 @@
 #![allow(unreachable_pub, dead_code, reason = "what the rig has serves several test binaries")]
 #![allow(clippy::unwrap_used, reason = "a test's way to fail")]
 #![allow(clippy::print_stderr, reason = "a test that is not run says so")]
-#![cfg(unix)] // signals, paths and other processes: what is shown here has no Windows form
+#![cfg_attr(not(unix), allow(unused_imports, reason = "some tests are of Unix alone"))]
 
 #[path = "../rig/folder.rs"]
 mod folder;
@@ -11,17 +11,27 @@ mod folder;
 #[path = "../rig/needs.rs"]
 mod needs;
 
+#[cfg(unix)] // descriptors as numbers
 mod closing;
 mod datagrams;
 mod deadlines;
 mod ends;
 mod files;
+#[cfg(unix)] // the mode of a descriptor can be asked
 mod modes;
+#[cfg(unix)] // Unix sockets
 mod names;
+#[cfg(unix)] // codes that Windows does not have
 mod non_blocking;
+#[cfg(unix)] // options by Unix' numbers
 mod options;
 mod parts;
+#[cfg(unix)] // privileged ports
 mod privileged;
+#[cfg(unix)] // another process, which is handed descriptors
 mod python;
+#[cfg(unix)] // signals
 mod signals;
 mod streams;
+#[cfg(windows)] // what it has alone
+mod windows;

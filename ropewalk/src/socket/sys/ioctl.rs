@@ -1,4 +1,5 @@
-//! `ioctl`, which Python has on Windows only: three codes, each with what it takes.
+//! `ioctl`, which Python has on Windows only: its three codes, and the one that a UDP server
+//! needs, each with what it takes.
 //! Owns: their numbers and layouts. Never: promises that Windows keeps what it deprecated.
 
 use std::ffi::c_void;
@@ -35,6 +36,10 @@ pub enum Ioctl {
     /// Deprecated by Microsoft; newer systems may refuse it.
     #[doc(alias = "SIO_LOOPBACK_FAST_PATH")]
     LoopbackFastPath(bool),
+    /// Whether a UDP socket's receive fails because a peer refused an earlier datagram. On
+    /// in a new socket; off in every server here, whose other clients it would disturb.
+    #[doc(alias = "SIO_UDP_CONNRESET")]
+    UdpConnectionReset(bool),
 }
 
 /// See [`Ioctl::ReceiveAll`].
@@ -78,30 +83,39 @@ impl Socket {
     pub fn ioctl(&self, control: Ioctl) -> Result<u32> {
         let socket = self.open(Operation::Configure)?;
         let (code, input) = encode(control)?;
-        let mut answered = 0;
-        // SAFETY: the input is as long as is said and lives through the call; there is no
-        // output buffer; without an overlapped structure the call is over when it returns,
-        // and `answered` is a place for the number that it then writes.
-        let failed = unsafe {
-            WinSock::WSAIoctl(
-                socket.as_raw_socket() as usize,
-                code,
-                input.as_ptr().cast::<c_void>(),
-                input.len() as u32,
-                ptr::null_mut(),
-                0,
-                &mut answered,
-                ptr::null_mut(),
-                None,
-            )
-        };
-        if failed != 0 {
-            // SAFETY: it only reads this thread's last error.
-            let error = io::Error::from_raw_os_error(unsafe { WinSock::WSAGetLastError() });
-            return Err(Error::without_address(Operation::Configure, error));
-        }
-        Ok(answered)
+        ask(socket, code, &input)
+            .map_err(|error| Error::without_address(Operation::Configure, error))
     }
+}
+
+/// For datagrams of a server: a peer that refuses one is no failure to receive others.
+pub(crate) fn ignore_refusals(socket: &socket2::Socket) -> io::Result<()> {
+    ask(socket, WinSock::SIO_UDP_CONNRESET, &0u32.to_ne_bytes()).map(|_| ())
+}
+
+fn ask(socket: &socket2::Socket, code: u32, input: &[u8]) -> io::Result<u32> {
+    let mut answered = 0;
+    // SAFETY: the input is as long as is said and lives through the call; there is no output
+    // buffer; without an overlapped structure the call is over when it returns, and
+    // `answered` is a place for the number that it then writes.
+    let failed = unsafe {
+        WinSock::WSAIoctl(
+            socket.as_raw_socket() as usize,
+            code,
+            input.as_ptr().cast::<c_void>(),
+            input.len() as u32,
+            ptr::null_mut(),
+            0,
+            &mut answered,
+            ptr::null_mut(),
+            None,
+        )
+    };
+    if failed != 0 {
+        // SAFETY: it only reads this thread's last error.
+        return Err(io::Error::from_raw_os_error(unsafe { WinSock::WSAGetLastError() }));
+    }
+    Ok(answered)
 }
 
 /// The code, and its input as the system reads it: numbers of 32 bits.
@@ -120,6 +134,7 @@ fn encode(control: Ioctl) -> Result<(u32, Vec<u8>)> {
             (WinSock::SIO_KEEPALIVE_VALS, numbers)
         }
         Ioctl::LoopbackFastPath(on) => (WinSock::SIO_LOOPBACK_FAST_PATH, vec![u32::from(on)]),
+        Ioctl::UdpConnectionReset(on) => (WinSock::SIO_UDP_CONNRESET, vec![u32::from(on)]),
     };
     Ok((code, numbers.into_iter().flat_map(u32::to_ne_bytes).collect()))
 }
@@ -144,6 +159,7 @@ mod tests {
             (Ioctl::ReceiveAll(ReceiveAll::IpLevel), 0x9800_0001, &[3][..]),
             (Ioctl::Keepalive { on: true, time, interval: time }, 0x9800_0004, &[1, 1500, 1500]),
             (Ioctl::LoopbackFastPath(true), 0x9800_0010, &[1]),
+            (Ioctl::UdpConnectionReset(false), 0x9800_000c, &[0]),
         ] {
             let bytes: Vec<u8> = numbers.iter().flat_map(|n: &u32| n.to_ne_bytes()).collect();
             assert_eq!(encode(control).unwrap(), (code, bytes));

@@ -4,6 +4,7 @@
 
 use std::ffi::OsStr;
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -70,6 +71,9 @@ pub(crate) fn recv(socket: &Socket, buffer: &mut [u8]) -> io::Result<usize> {
     }
 }
 
+/// Room for a datagram needs no preparation: the kernel says how much it wrote.
+pub(super) fn prepare(_: &mut [MaybeUninit<u8>]) {}
+
 /// Sends what the kernel takes. A peer that is gone is an error, not a signal.
 #[inline]
 pub(crate) fn send(socket: &Socket, data: &[u8]) -> io::Result<usize> {
@@ -80,6 +84,11 @@ pub(crate) fn send(socket: &Socket, data: &[u8]) -> io::Result<usize> {
             Err(error) => return Err(error.into()),
         }
     }
+}
+
+/// A datagram that a peer refused disturbs the receiving of others on Windows alone.
+pub(crate) fn ignore_refusals(_: &Socket) -> io::Result<()> {
+    Ok(())
 }
 
 /// Sends to an address.

@@ -2,6 +2,7 @@
 //! Owns: receive and send. Never: waits, or offers Unix sockets, which std lacks here.
 
 use std::io::{self, Write};
+use std::mem::MaybeUninit;
 use std::os::windows::io::{AsRawSocket, AsSocket, BorrowedSocket, OwnedSocket, RawSocket};
 use std::path::Path;
 use std::sync::Arc;
@@ -42,6 +43,11 @@ pub(crate) fn accept(listener: &Socket) -> io::Result<(Socket, Addr)> {
 /// Receives what is there. 0 is the end of input.
 pub(crate) fn recv(socket: &Socket, buffer: &mut [u8]) -> io::Result<usize> {
     recv_uninit(socket, as_room(buffer))
+}
+
+/// Makes room for a datagram of which the system might not say how much it wrote.
+pub(super) fn prepare(room: &mut [MaybeUninit<u8>]) {
+    room.fill(MaybeUninit::new(0));
 }
 
 /// Sends what the kernel takes.
