@@ -244,6 +244,7 @@ impl Socket {
     /// use ropewalk::socket::*;
     /// # fn main() -> ropewalk::Result<()> {
     /// let server = Socket::new(AF_INET, SOCK_STREAM)?;
+    /// server.bind(("localhost", 0))?;
     /// server.listen_with_backlog(1)?;
     /// # Ok(())
     /// # }

@@ -83,8 +83,9 @@ fn endpoint(dice: &mut Dice) -> String {
 
 /// What is displayed is read as the same, and displayed as the same.
 fn assert_identity(endpoint: &Endpoint, text: &str) {
+    // On Windows two slashes at the beginning of a path name another machine.
     if cfg!(windows) && text.contains("//") {
-        return; // there two slashes at the beginning of a path name another machine
+        return;
     }
     let full = endpoint.to_string();
     let again = parsed(&full);

@@ -15,6 +15,7 @@ pub fn needs(need: &str, met: bool) -> bool {
 /// Whether what a kernel does unasked is done here. Wine ends a connection in order before it
 /// resets it, loses a datagram's refusal, and one of two threads' sends on one socket.
 pub fn resets() -> bool {
+    // Wine is recognised by a program of its own.
     let is_wine =
         cfg!(windows) && std::path::Path::new(r"C:\windows\system32\winecfg.exe").exists();
     if is_wine {

@@ -3,6 +3,7 @@
 #![allow(unreachable_pub, dead_code, reason = "what the rig has serves several test binaries")]
 #![allow(clippy::unwrap_used, reason = "a test's way to fail")]
 #![allow(clippy::print_stderr, reason = "a test that is not run says so")]
+// Some modules have tests for Unix alone.
 #![cfg_attr(not(unix), allow(unused_imports, reason = "some tests are of Unix alone"))]
 
 #[path = "../rig/folder.rs"]
