@@ -216,7 +216,7 @@ impl Socket {
 
     /// Lets peers connect, and queues them until they are accepted: as many as the system
     /// allows, up to [`limits::BACKLOG`]. Corresponds to `listen(2)`. A socket that was not
-    /// bound listens on a free port of all interfaces.
+    /// bound listens on a free port of all interfaces (on Windows it is an error).
     ///
     /// # Errors
     /// `AddressInUse`; `Unsupported` for a datagram socket.

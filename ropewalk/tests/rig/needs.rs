@@ -15,9 +15,9 @@ pub fn needs(need: &str, met: bool) -> bool {
 /// Whether what a kernel does unasked is done here. Wine ends a connection in order before it
 /// resets it, loses a datagram's refusal, and one of two threads' sends on one socket.
 pub fn resets() -> bool {
-    // Wine is recognised by a program of its own.
-    let is_wine =
-        cfg!(windows) && std::path::Path::new(r"C:\windows\system32\winecfg.exe").exists();
+    let its_own = std::path::Path::new(r"C:\windows\system32\winecfg.exe");
+    // Nowhere else is there such a path.
+    let is_wine = cfg!(windows) && its_own.exists();
     if is_wine {
         eprintln!("not run: Wine sends no resets and no refusals");
     }
