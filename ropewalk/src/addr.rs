@@ -425,6 +425,24 @@ fn listen_host(host: &str) -> ListenHost {
     }
 }
 
+/// A name's addresses in the order in which they are tried (RFC 8305, 4): one family after
+/// the other, beginning with the resolver's first, so that a family without a route costs one
+/// attempt and not all of its own.
+pub(crate) fn interleaved(addrs: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    let first_is_v4 = addrs.first().is_some_and(SocketAddr::is_ipv4);
+    let (first, other): (Vec<_>, Vec<_>) =
+        addrs.into_iter().partition(|addr| addr.is_ipv4() == first_is_v4);
+    let (mut first, mut other) = (first.into_iter(), other.into_iter());
+    let mut order = Vec::new();
+    loop {
+        let pair = [first.next(), other.next()];
+        if pair == [None, None] {
+            return order;
+        }
+        order.extend(pair.into_iter().flatten());
+    }
+}
+
 /// Splits `host:port`, `[v6]:port` or a bare `port`.
 pub fn split_host_port(text: &str) -> Result<(Option<&str>, u16)> {
     let (host, port) = match text.rsplit_once(':') {
@@ -499,6 +517,23 @@ mod tests {
     fn an_address_is_read_as_it_is_written() {
         for text in ["8080", "*:80", "127.0.0.1:1", "[::1]:65535", "localhost:0"] {
             assert_eq!(text.parse::<ListenAt>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn the_families_take_turns_and_each_keeps_its_order() {
+        let addrs = |text: &str| -> Vec<SocketAddr> {
+            let hosts = text.split(' ').filter(|host| !host.is_empty());
+            hosts.map(|host| SocketAddr::new(host.parse().unwrap(), 80)).collect()
+        };
+        for (found, order) in [
+            ("", ""),
+            ("::1", "::1"),
+            ("::1 ::2 ::3 1.1.1.1", "::1 1.1.1.1 ::2 ::3"),
+            ("1.1.1.1 ::1 ::2", "1.1.1.1 ::1 ::2"),
+            ("1.1.1.1 2.2.2.2 ::1 ::2", "1.1.1.1 ::1 2.2.2.2 ::2"),
+        ] {
+            assert_eq!(interleaved(addrs(found)), addrs(order), "{found}");
         }
     }
 

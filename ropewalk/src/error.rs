@@ -9,7 +9,7 @@ use std::io;
 
 use rustix::io::Errno;
 
-use crate::addr::ListenAt;
+use crate::addr::{Addr, ListenAt};
 use crate::sys;
 
 /// The result of this crate's fallible operations.
@@ -41,6 +41,8 @@ struct Inner {
     sent: Option<usize>,
     /// The address is our end's.
     ours: bool,
+    /// What each address said, where several were tried.
+    attempts: Vec<Error>,
 }
 
 #[derive(Debug)]
@@ -173,9 +175,15 @@ impl Error {
         error
     }
 
+    /// The system's, of a kind that its code does not tell.
+    pub(crate) fn of_kind(operation: Operation, kind: ErrorKind, source: io::Error) -> Error {
+        Error::from_parts(operation, kind, Cause::System(source))
+    }
+
     fn from_parts(operation: Operation, kind: ErrorKind, cause: Cause) -> Error {
         let (address, remedy, sent, ours) = (None, None, None, false);
-        Error(Box::new(Inner { operation, address, kind, cause, remedy, sent, ours }))
+        let attempts = Vec::new();
+        Error(Box::new(Inner { operation, address, kind, cause, remedy, sent, ours, attempts }))
     }
 
     /// The same with the address it is about.
@@ -214,6 +222,21 @@ impl Error {
         self
     }
 
+    /// Every address said no: one sentence of all, and the last one's kind and code.
+    pub(crate) fn of_all(
+        operation: Operation,
+        address: impl fmt::Display,
+        attempts: Vec<(Addr, Error)>,
+    ) -> Error {
+        let said: Vec<_> = attempts.iter().map(|(at, error)| (error.cause(), at.clone())).collect();
+        let attempts: Vec<Error> = attempts.into_iter().map(|(at, error)| error.at(at)).collect();
+        let kind = attempts.last().map_or(ErrorKind::NotFound, Error::kind);
+        let mut error = Error::new(operation, kind, who_said_what(&said)).at(address);
+        error.0.remedy = remedy_for(operation, kind).map(str::to_owned);
+        error.0.attempts = attempts;
+        error
+    }
+
     /// What was tried.
     pub fn operation(&self) -> Operation {
         self.0.operation
@@ -238,8 +261,44 @@ impl Error {
     pub fn io_error(&self) -> Option<&io::Error> {
         match &self.0.cause {
             Cause::System(error) => Some(error),
-            Cause::Words(_) => None,
+            Cause::Words(_) => self.0.attempts.last()?.io_error(),
         }
+    }
+
+    /// What each address said, in the order in which they were tried, where several were: by
+    /// [`create_connection`](crate::socket::create_connection). The error itself has the kind
+    /// and the code of the last.
+    ///
+    /// ```
+    /// use ropewalk::socket::*;
+    /// # fn main() -> ropewalk::Result<()> {
+    /// let nobody = Socket::new(AF_INET, SOCK_STREAM)?;
+    /// nobody.bind(("localhost", 0))?; // and does not listen
+    /// let port = nobody.local_addr()?.port().unwrap();
+    /// let error = create_connection(("localhost", port), None).unwrap_err();
+    /// assert!(error.attempts().iter().all(|attempt| attempt.kind() == error.kind()));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "all_errors")]
+    #[doc(alias = "ExceptionGroup")]
+    pub fn attempts(&self) -> &[Error] {
+        &self.0.attempts
+    }
+
+    /// The resolver's code (`EAI_NONAME`, …; Winsock's on Windows), if it was the resolver
+    /// that failed. Its numbers differ between systems.
+    ///
+    /// ```
+    /// use ropewalk::socket::*;
+    /// let error = getaddrinfo(Some("no-such-host.invalid"), 80, Hints::default()).unwrap_err();
+    /// assert!(error.resolver_code().is_some());
+    /// ```
+    #[doc(alias = "gaierror")]
+    #[doc(alias = "herror")]
+    pub fn resolver_code(&self) -> Option<i32> {
+        let inner = self.io_error()?.get_ref()?;
+        inner.downcast_ref::<ResolverFailure>().map(|failure| failure.code)
     }
 
     /// The system's code (`errno`), if the system said no. A deadline of ours has none.
@@ -268,6 +327,47 @@ impl Error {
         }
     }
 }
+
+/// What the system's resolver says: no `errno`, but a code of its own.
+#[derive(Debug)]
+pub(crate) struct ResolverFailure {
+    pub(crate) code: i32,
+    pub(crate) words: String,
+}
+
+impl fmt::Display for ResolverFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words)
+    }
+}
+
+impl StdError for ResolverFailure {}
+
+/// `connection refused by ::1 and 127.0.0.1 (ECONNREFUSED)`: who said the same is named
+/// together, without the port, which they share. A path is the target itself.
+pub(crate) fn who_said_what(refusals: &[(String, Addr)]) -> String {
+    let mut sentences = Vec::new();
+    let mut rest = refusals;
+    while let Some((said, _)) = rest.first() {
+        let same = rest.iter().take_while(|(other, _)| other == said).count();
+        let hosts: Vec<_> = rest[..same].iter().filter_map(|(_, addr)| addr.ip()).collect();
+        let hosts: Vec<String> = hosts.iter().map(|ip| ip.ip().to_string()).collect();
+        let (words, symbol) = match said.rsplit_once(" (") {
+            Some((words, symbol)) => (words, format!(" ({symbol}")),
+            None => (said.as_str(), String::new()),
+        };
+        let by = if words.starts_with(NO_ANSWER) { "from" } else { "by" };
+        sentences.push(match hosts.is_empty() {
+            true => said.clone(),
+            false => format!("{words} {by} {}{symbol}", hosts.join(" and ")),
+        });
+        rest = &rest[same..];
+    }
+    sentences.join("; ")
+}
+
+/// What is said of whoever has said nothing.
+pub(crate) const NO_ANSWER: &str = "no answer";
 
 /// A system error as a person reads it: `connection refused (ECONNREFUSED)`.
 pub(crate) fn describe_io(error: &io::Error) -> String {

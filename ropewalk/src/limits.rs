@@ -62,10 +62,21 @@ pub const RESET_HELD: Duration = Duration::from_secs(60);
 pub const CONNECT: Duration = Duration::from_secs(10);
 /// A name being resolved. At it: `failed(Deadline(Connect))`; a late answer is dropped.
 pub const RESOLVE: Duration = Duration::from_secs(5);
-/// Threads that resolve names.
+/// Threads that resolve names, of each reactor and of all sockets together. Cost: a stack each
+/// from the first name on.
 pub const RESOLVER_THREADS: usize = 4;
-/// Names that wait for one of them. At it: the attempt fails at once with `Failed`.
+/// Names that wait for one of them, abandoned ones included. At it: the attempt fails at once,
+/// with `Failed` or `Full`.
 pub const RESOLVER_WAITING: usize = 256;
+
+/// So long `create_connection` waits for an address to answer before it tries the next one as
+/// well (RFC 8305's "Connection Attempt Delay"). Cost: a socket for each that is not decided.
+pub const CONNECT_ATTEMPT_DELAY: Duration = Duration::from_millis(250);
+/// Addresses that it tries at the same time. At it: the next waits until one has failed.
+pub const CONNECT_AT_ONCE: usize = 8;
+/// Strangers that may connect to the listener of a `socketpair` over the loopback before its
+/// own other end. At it: `Aborted`.
+pub const PAIR_STRANGERS: u32 = 16;
 
 /// How long a stop waits for connections to end in order. At it: the rest is cut with
 /// `Stopped`, and counted in the report.

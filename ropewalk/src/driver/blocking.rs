@@ -15,7 +15,6 @@ use rustix::event::{PollFd, PollFlags, poll};
 use socket2::Socket;
 
 use super::datagram;
-use super::resolver::{Resolver, lookup_ips};
 use super::stream::{self, Bound};
 use super::wakeup::{Alarm, Ring, alarm};
 use crate::addr::Addr;
@@ -24,7 +23,7 @@ use crate::engine::{DatagramEntry, Driver, Engine, Entry, Reply, Sent, Wake};
 use crate::limits;
 use crate::options::SocketOptions;
 use crate::protocol::{ConnectionId, Out};
-use crate::socket::timespec;
+use crate::socket::{Resolver, lookup_ips, timespec};
 
 /// The driver of a connection's own thread.
 pub struct Blocking {

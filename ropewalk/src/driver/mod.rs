@@ -5,7 +5,6 @@
 mod blocking;
 mod datagram;
 mod poll;
-mod resolver;
 mod settings;
 mod signals;
 mod simulated;
@@ -20,7 +19,6 @@ mod weather;
 pub use blocking::{Blocking, BlockingAlarm, BlockingDatagrams, BlockingIo, BlockingListener};
 pub(crate) use datagram::bind as bind_datagram;
 pub use poll::{Poll, PollDatagrams, PollIo, PollListener};
-pub(crate) use resolver::lookup_ips;
 pub use signals::StopSignals;
 pub use simulated::{Simulated, SimulatedDatagrams, SimulatedIo, SimulatedListener};
 pub(crate) use stream::{Bound, UnixFile, listen};

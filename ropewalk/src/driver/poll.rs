@@ -18,7 +18,6 @@ use mio::{Events, Interest, Registry, Token, Waker};
 use socket2::Socket;
 
 use super::datagram;
-use super::resolver::{Resolver, lookup_ips};
 use super::source::Source;
 use super::stream::{self, UnixFile};
 use crate::addr::Addr;
@@ -27,6 +26,7 @@ use crate::engine::{DATAGRAM_SLOT, DatagramEntry, Driver, Engine, Entry, Reply, 
 use crate::limits;
 use crate::options::SocketOptions;
 use crate::protocol::{ConnectionId, Out};
+use crate::socket::{Resolver, lookup_ips};
 
 /// The readiness driver.
 pub struct Poll {

@@ -21,7 +21,6 @@ use rustix::event::{EventfdFlags, eventfd};
 use rustix::net::{RecvFlags, recv};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
-use super::resolver::{Resolver, lookup_ips};
 use super::settings;
 use super::stream;
 use crate::addr::Addr;
@@ -30,6 +29,7 @@ use crate::engine::{Driver, Engine, Entry, Reply, Sent, Wake};
 use crate::limits;
 use crate::options::SocketOptions;
 use crate::protocol::{ConnectionId, Out};
+use crate::socket::{Resolver, lookup_ips};
 
 use crate::limits::RING_ENTRIES;
 use crate::limits::RING_LAST_WAITS as LAST_WAITS;

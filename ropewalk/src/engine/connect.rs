@@ -11,9 +11,9 @@ use super::driver::Driver;
 use super::entry::{End, Source};
 use super::mail::Letter;
 use super::{Engine, STACK_PANICKED, Task};
-use crate::addr::{Addr, Target};
+use crate::addr::{Addr, Target, interleaved};
 use crate::clock::Time;
-use crate::error::{Error, ErrorKind, Operation, describe_io};
+use crate::error::{Error, ErrorKind, Operation, describe_io, who_said_what};
 use crate::options::SocketOptions;
 use crate::protocol::{
     ClientFactory, ConnectionId, Connector, Deadline, Kind, Net, Reason, Reconnect,
@@ -274,28 +274,6 @@ impl<D: Driver, F: ClientFactory + 'static> Attempt<D, F> {
     }
 }
 
-/// `connection refused by ::1 and 127.0.0.1 (ECONNREFUSED)`: who said the same is named
-/// together, without the port, which they share. A path is the target itself.
-fn who_said_what(refusals: &[(String, Addr)]) -> String {
-    let mut sentences = Vec::new();
-    let mut rest = refusals;
-    while let Some((said, _)) = rest.first() {
-        let same = rest.iter().take_while(|(other, _)| other == said).count();
-        let hosts: Vec<_> = rest[..same].iter().filter_map(|(_, addr)| addr.ip()).collect();
-        let hosts: Vec<String> = hosts.iter().map(|ip| ip.ip().to_string()).collect();
-        let (words, symbol) = match said.rsplit_once(" (") {
-            Some((words, symbol)) => (words, format!(" ({symbol}")),
-            None => (said.as_str(), String::new()),
-        };
-        sentences.push(match hosts.is_empty() {
-            true => said.clone(),
-            false => format!("{words} by {}{symbol}", hosts.join(" and ")),
-        });
-        rest = &rest[same..];
-    }
-    sentences.join("; ")
-}
-
 /// Whether the next address may do better: not after an abort, a stop, or a deadline of
 /// the whole attempt.
 fn refused_by_address(why: &Reason) -> bool {
@@ -317,7 +295,7 @@ impl<D: Driver, F: ClientFactory + 'static> Attempting for Attempt<D, F> {
         let Some((me, engine)) = self.me() else { return };
         match found {
             Ok(addrs) => {
-                self.addrs.replace(addrs.into_iter().map(Addr::from).collect());
+                self.addrs.replace(interleaved(addrs).into_iter().map(Addr::from).collect());
                 self.set_deadline(&engine, self.until.get(), move || me.expire());
                 self.try_next();
             }

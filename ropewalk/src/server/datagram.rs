@@ -15,7 +15,7 @@ use crate::engine::{bind_everywhere, named};
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::limits;
 use crate::options::SocketOptions;
-use crate::socket::{Kind, Socket};
+use crate::socket::{Kind, Socket, lookup_ips};
 
 /// A datagram, as handlers get it, and the server's socket to answer by.
 ///
@@ -85,7 +85,7 @@ impl sealed::Kind for DatagramRequest {
             Ok((socket, addr))
         };
         let bound = match site {
-            DatagramSite::Udp(at) => bind_everywhere(at, driver::lookup_ips, |ip| bind(ip.into()))?,
+            DatagramSite::Udp(at) => bind_everywhere(at, lookup_ips, |ip| bind(ip.into()))?,
             DatagramSite::Unixgram(path) => {
                 vec![bind(path.clone().into()).map_err(named(site))?]
             }

@@ -20,7 +20,7 @@ use crate::engine::{bind_everywhere, named};
 use crate::error::{Error, Operation, Result};
 use crate::limits;
 use crate::options::SocketOptions;
-use crate::socket::{Kind, Socket, SocketIo};
+use crate::socket::{Kind, Socket, SocketIo, lookup_ips};
 
 /// A connection, as handlers get it. It is a [`Socket`]: `request.recv(1024)`; and it has two
 /// files, which share that socket: `rfile` reads with a buffer, `wfile` sends at once.
@@ -137,7 +137,7 @@ impl sealed::Kind for StreamRequest {
             Ok((ServerSocket::new(bound, Kind::Stream, server)?, addr))
         };
         let bound = match site {
-            Site::Tcp(at) => bind_everywhere(at, driver::lookup_ips, |ip| bind(ip.into()))?,
+            Site::Tcp(at) => bind_everywhere(at, lookup_ips, |ip| bind(ip.into()))?,
             Site::Unix(path) => {
                 vec![bind(path.clone().into()).map_err(named(site))?]
             }

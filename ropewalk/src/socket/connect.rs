@@ -1,13 +1,13 @@
 //! Making a connection, within whatever time the socket has for it.
 //! Owns: the order of calls from the first `connect(2)` to its outcome.
-//! Never: tries a second address; that is whoever asks.
+//! Never: tries a second address; that is `race`.
 
 use std::io;
 
 use rustix::io::Errno;
 use socket2::SockAddr;
 
-use super::deadline::Until;
+use super::deadline::{Budget, Until};
 use super::{Family, Kind, Socket, sys};
 use crate::addr::Target;
 use crate::error::{Error, Operation, Result};
@@ -16,9 +16,10 @@ impl Socket {
     /// Connects to a peer. Corresponds to `connect(2)`.
     ///
     /// Blocks until the connection is there, or the socket's timeout has passed. A name is
-    /// resolved before, which may block longer, and its first address of the socket's family
-    /// is taken. A datagram socket is connected at once: it remembers the peer, and hears
-    /// nobody else.
+    /// resolved before, within the same time, and its first address of the socket's family is
+    /// taken; [`create_connection`](super::create_connection) tries them all. A non-blocking
+    /// socket waits for the resolver. A datagram socket is connected at once: it remembers the
+    /// peer, and hears nobody else.
     ///
     /// # Errors
     /// `Refused`, `Unreachable`, `TimedOut` and others of the system; `InProgress` from a
@@ -39,8 +40,9 @@ impl Socket {
     /// # }
     /// ```
     pub fn connect(&self, to: impl TryInto<Target, Error: Into<Error>>) -> Result<()> {
-        let (target, address) = self.address(to, Operation::Connect)?;
-        self.connect_to(&address)?.map_err(|error| match error.kind() {
+        let mut budget = self.mode.budget();
+        let (target, address) = self.address(to, Operation::Connect, &mut budget)?;
+        self.connect_to(&address, budget)?.map_err(|error| match error.kind() {
             io::ErrorKind::WouldBlock => Error::without_address(Operation::Connect, error),
             _ => Error::from_io(Operation::Connect, target, error),
         })
@@ -70,8 +72,9 @@ impl Socket {
     /// # }
     /// ```
     pub fn connect_ex(&self, to: impl TryInto<Target, Error: Into<Error>>) -> Result<i32> {
-        let (target, address) = self.address(to, Operation::Connect)?;
-        match self.connect_to(&address)? {
+        let mut budget = self.mode.budget();
+        let (target, address) = self.address(to, Operation::Connect, &mut budget)?;
+        match self.connect_to(&address, budget)? {
             Ok(()) => Ok(0),
             Err(error) if error.raw_os_error().is_some() => Ok(error.raw_os_error().unwrap_or(0)),
             Err(error) if error.kind() == io::ErrorKind::TimedOut => {
@@ -82,18 +85,22 @@ impl Socket {
     }
 
     /// The outer error is of what precedes the call.
-    fn connect_to(&self, address: &SockAddr) -> Result<io::Result<()>> {
+    fn connect_to(&self, address: &SockAddr, budget: Budget<'_>) -> Result<io::Result<()>> {
         let socket = self.open(Operation::Connect)?;
-        let result = self.make_connection(socket, address);
+        let result = self.make_connection(socket, address, budget);
         if result.is_ok() && self.kind == Kind::Stream {
             // Where it is set already the system has just said "connected already".
             let _ = self.peer.set(sys::addr_of(address));
         }
-        Ok(result)
+        Ok(result.map_err(|error| self.mode.blamed(error)))
     }
 
-    fn make_connection(&self, socket: &socket2::Socket, address: &SockAddr) -> io::Result<()> {
-        let mut budget = self.mode.budget();
+    fn make_connection(
+        &self,
+        socket: &socket2::Socket,
+        address: &SockAddr,
+        mut budget: Budget<'_>,
+    ) -> io::Result<()> {
         let begun = match self.family {
             // Its listener's queue is full: nothing has begun, not even if a signal came.
             Family::Unix => {
@@ -122,7 +129,7 @@ impl Socket {
 }
 
 /// Whether the kernel goes on with an attempt after this answer.
-fn goes_on(error: &io::Error) -> bool {
+pub(super) fn goes_on(error: &io::Error) -> bool {
     sys::is_in_progress(error)
         || error.kind() == io::ErrorKind::Interrupted
         || Errno::from_io_error(error) == Some(Errno::ALREADY)

@@ -3,23 +3,27 @@
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fd::AsFd;
 use rustix::io::Errno;
 use socket2::Socket;
 
+use super::abort::{Abort, aborted};
 use crate::clock::{Clock, MachineClock, Time};
 use crate::limits;
 
-/// How long a socket's calls may wait.
+/// How long a socket's calls may wait, and who may end the waiting.
 #[derive(Debug)]
 pub(super) struct Mode {
     /// 0 not at all, [`FOR_EVER`] without end.
     nanos: AtomicU64,
     /// The descriptor's mode and this one change together.
     changing: Mutex<()>,
+    /// There once somebody has asked for a handle.
+    abort: OnceLock<Arc<Abort>>,
 }
 
 const FOR_EVER: u64 = u64::MAX;
@@ -27,7 +31,8 @@ const FOR_EVER: u64 = u64::MAX;
 impl Mode {
     /// As every new socket is.
     pub(super) fn blocking() -> Mode {
-        Mode { nanos: AtomicU64::new(FOR_EVER), changing: Mutex::new(()) }
+        let (nanos, changing) = (AtomicU64::new(FOR_EVER), Mutex::new(()));
+        Mode { nanos, changing, abort: OnceLock::new() }
     }
 
     pub(super) fn timeout(&self) -> Option<Duration> {
@@ -37,11 +42,11 @@ impl Mode {
         }
     }
 
-    /// A descriptor blocks only where the call may wait without end. With a deadline it does
-    /// not, and the waiting is ours.
+    /// A descriptor blocks only where the call may wait without end, and nobody may end it.
+    /// Else it does not, and the waiting is ours.
     pub(super) fn set(&self, timeout: Option<Duration>, socket: &Socket) -> io::Result<()> {
         let _one_at_a_time = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        socket.set_nonblocking(timeout.is_some())?;
+        socket.set_nonblocking(timeout.is_some() || self.abort.get().is_some())?;
         // More than 584 years are as many.
         let most = FOR_EVER - 1;
         let nanos = timeout
@@ -50,21 +55,60 @@ impl Mode {
         Ok(())
     }
 
+    /// What may end the waiting, made when it is first asked for.
+    pub(super) fn abort(&self, socket: &Socket) -> io::Result<Arc<Abort>> {
+        let _one_at_a_time = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let abort = match self.abort.get() {
+            Some(abort) => abort.clone(),
+            None => {
+                let made = Arc::new(Abort::of(socket)?);
+                self.abort.get_or_init(|| made).clone() // nobody else makes one meanwhile
+            }
+        };
+        // After it is there: whoever then meets a call that would block looks for it.
+        socket.set_nonblocking(true)?;
+        Ok(abort)
+    }
+
+    /// The socket goes: its handles let it.
+    pub(super) fn release(&self) {
+        if let Some(abort) = self.abort.get() {
+            abort.release();
+        }
+    }
+
+    pub(super) fn is_aborted(&self) -> bool {
+        self.abort.get().is_some_and(|abort| abort.is_aborted())
+    }
+
+    /// What a failure is called: after an abort it is the abort's.
+    pub(super) fn blamed(&self, error: io::Error) -> io::Error {
+        if self.is_aborted() { aborted() } else { error }
+    }
+
     /// What one call may spend.
-    pub(super) fn budget(&self) -> Budget {
-        Budget { timeout: self.timeout(), began: None }
+    pub(super) fn budget(&self) -> Budget<'_> {
+        Budget { timeout: self.timeout(), began: None, abort: Some(&self.abort) }
+    }
+}
+
+impl Drop for Mode {
+    fn drop(&mut self) {
+        self.release();
     }
 }
 
 /// The time of one call. Its deadline is fixed at the first wait, and neither a signal nor
 /// a false alarm moves it.
-pub(super) struct Budget {
+pub(super) struct Budget<'m> {
     timeout: Option<Duration>,
     began: Option<MachineClock>,
+    /// Looked at in each wait: a handle may be made meanwhile.
+    abort: Option<&'m OnceLock<Arc<Abort>>>,
 }
 
 /// What a call waits for.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Until {
     Readable,
     Writable,
@@ -72,10 +116,20 @@ pub(super) enum Until {
     TriedAgain,
 }
 
-impl Budget {
+impl<'m> Budget<'m> {
+    /// So much, for a call without a socket.
+    pub(super) fn of(timeout: Option<Duration>) -> Budget<'static> {
+        Budget { timeout, began: None, abort: None }
+    }
+
     /// Whether it may not wait at all.
     pub(super) fn is_zero(&self) -> bool {
         self.timeout == Some(Duration::ZERO)
+    }
+
+    /// Whether something may end its waiting: a deadline, or a handle.
+    pub(super) fn has_end(&self) -> bool {
+        self.timeout.is_some() || self.alarm().is_some()
     }
 
     /// Calls, and waits and calls again as long as it would block.
@@ -90,6 +144,11 @@ impl Budget {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock && !self.is_zero() => {
                     self.wait(socket, until)?;
                 }
+                // An abort wakes a call inside the kernel with an end of input, too.
+                Ok(_) | Err(_) if until == Until::Readable && self.is_aborted() => {
+                    return Err(aborted());
+                }
+                Err(_) if self.is_aborted() => return Err(aborted()),
                 result => return result,
             }
         }
@@ -97,27 +156,58 @@ impl Budget {
 
     /// Waits. The error of a deadline that passed is ours: it has no code of the system's.
     pub(super) fn wait(&mut self, socket: &Socket, until: Until) -> io::Result<()> {
+        match until {
+            Until::Readable => self.wait_on(socket, PollFlags::IN),
+            Until::Writable => self.wait_on(socket, PollFlags::OUT),
+            Until::TriedAgain => self.pause(limits::ROOM_PAUSE),
+        }
+    }
+
+    /// Waits for one thing.
+    pub(super) fn wait_on(&mut self, what: impl AsFd, flags: PollFlags) -> io::Result<()> {
+        self.wait_for(&mut [PollFd::new(&what, flags)], None).map(drop)
+    }
+
+    /// Waits for nothing but a while.
+    pub(super) fn pause(&mut self, most: Duration) -> io::Result<()> {
+        self.wait_for(&mut [], Some(most)).map(drop)
+    }
+
+    /// Waits for any of these, `most` at most: whether one is there.
+    pub(super) fn wait_for<'f>(
+        &mut self,
+        what: &mut [PollFd<'f>],
+        most: Option<Duration>,
+    ) -> io::Result<bool>
+    where
+        'm: 'f,
+    {
         loop {
             let left = self.left();
             if left == Some(Duration::ZERO) {
-                let after = self.timeout.unwrap_or_default();
-                let sentence = format!("timed out after {after:?}");
-                return Err(io::Error::new(io::ErrorKind::TimedOut, sentence));
+                return Err(self.expired());
             }
-            let (fds, most): (&mut [PollFd<'_>], _) = match until {
-                Until::Readable => (&mut [PollFd::new(socket, PollFlags::IN)], left),
-                Until::Writable => (&mut [PollFd::new(socket, PollFlags::OUT)], left),
-                Until::TriedAgain => {
-                    (&mut [], Some(left.map_or(limits::ROOM_PAUSE, |l| l.min(limits::ROOM_PAUSE))))
-                }
+            // No deadline is later than any; an end of the whole call comes first.
+            let ends = most.is_some_and(|most| left.is_none_or(|left| most < left));
+            let wait = if ends { most } else { left }.map(timespec);
+            let met = match self.alarm() {
+                None => poll(what, wait.as_ref()),
+                Some(alarm) => with_alarm(what, alarm, wait.as_ref()),
             };
-            match poll(fds, most.map(timespec).as_ref()) {
-                Ok(0) if !matches!(until, Until::TriedAgain) => {}
-                Ok(_) => return Ok(()),
+            match met {
+                _ if self.is_aborted() => return Err(aborted()),
+                Ok(0) if !ends => {}
+                Ok(count) => return Ok(count > 0),
                 Err(Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
             }
         }
+    }
+
+    /// What is said when it is spent.
+    pub(super) fn expired(&self) -> io::Error {
+        let after = self.timeout.unwrap_or_default();
+        io::Error::new(io::ErrorKind::TimedOut, format!("timed out after {after:?}"))
     }
 
     fn left(&mut self) -> Option<Duration> {
@@ -125,6 +215,29 @@ impl Budget {
         let began = self.began.get_or_insert_with(MachineClock::begin);
         Some(timeout.saturating_sub(began.now() - Time::ZERO))
     }
+
+    fn alarm(&self) -> Option<&'m Abort> {
+        self.abort.and_then(OnceLock::get).map(|abort| &**abort)
+    }
+
+    fn is_aborted(&self) -> bool {
+        self.alarm().is_some_and(Abort::is_aborted)
+    }
+}
+
+/// The same wait, which the alarm ends as well.
+fn with_alarm<'f>(
+    what: &mut [PollFd<'f>],
+    abort: &'f Abort,
+    wait: Option<&Timespec>,
+) -> rustix::io::Result<usize> {
+    let mut all: Vec<PollFd<'f>> = what.to_vec();
+    all.push(PollFd::new(abort.alarm(), PollFlags::IN));
+    let count = poll(&mut all, wait)?;
+    for (asked, answered) in what.iter_mut().zip(all) {
+        *asked = answered;
+    }
+    Ok(count)
 }
 
 /// A duration as `poll` takes it: at most what all systems take, in milliseconds 31 bits.

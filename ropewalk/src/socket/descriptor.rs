@@ -32,7 +32,7 @@ impl Socket {
     }
 
     /// Gives the descriptor away, open as it is, and leaves the socket closed. It keeps its
-    /// mode: with a timeout, non-blocking.
+    /// mode: non-blocking with a timeout, or once an abort handle was asked for.
     ///
     /// # Errors
     /// `Closed`, and so when it is asked again.
@@ -51,6 +51,7 @@ impl Socket {
     /// # }
     /// ```
     pub fn detach(&mut self) -> Result<Descriptor> {
+        self.mode.release();
         self.inner.take().map(Descriptor::from).ok_or_else(|| closed(Operation::Inspect))
     }
 

@@ -40,10 +40,23 @@
 //! | Python | here | what differs |
 //! | --- | --- | --- |
 //! | `socket(family, type, proto=0)` | [`Socket::new`], [`Socket::with_protocol`] | closed on exec, always |
+//! | `create_connection(address, timeout, source_address)` | [`create_connection`], [`create_connection_from`] | one deadline for all of it; the addresses race (RFC 8305); [`Error::attempts`] has what each said |
+//! | `create_server(address, …)` | [`create_server`], [`create_server_with`] | the address tells the family; all interfaces are IPv4, as there |
+//! | `has_dualstack_ipv6()` | [`has_dualstack_ipv6`] | |
+//! | `socketpair()` | [`socketpair`], [`socketpair_of`] | of IPv4 and IPv6 everywhere |
+//! | `getaddrinfo()`, `gethostbyname()` | [`getaddrinfo`], [`getaddrinfo_timeout`] | its kinds [`Stream`](Kind::Stream) and [`Datagram`](Kind::Datagram); a port out of range is refused |
+//! | `getnameinfo()`, `gethostbyaddr()` | [`getnameinfo`], [`getnameinfo_timeout`] | |
+//! | `gethostname()`, `getfqdn()` | [`gethostname`], [`getfqdn`] | |
+//! | `getservbyname()`, `getservbyport()` | [`getservbyname`], [`getservbyport`] | a kind of socket, not a protocol's name |
+//! | `if_nameindex()`, `if_nametoindex()`, `if_indextoname()` | [`if_nameindex`], [`if_nametoindex`], [`if_indextoname`] | |
+//! | `inet_aton()`, `inet_pton()` | `str::parse::<Ipv4Addr>`, `<Ipv6Addr>` of std | strict: `1.2` is no address |
+//! | `inet_ntoa()`, `inet_ntop()` | `to_string` of the same, `From<[u8; 4]>` and `From<[u8; 16]>` | |
+//! | `htons()`, `htonl()`, `ntohs()`, `ntohl()` | `u16::to_be`, `u32::to_be`, `from_be` of std | |
+//! | `gaierror`, `herror` | [`Error::resolver_code`], with the kind beside it | |
 //! | `s.bind()` | [`Socket::bind`] | |
 //! | `s.listen()` | [`Socket::listen`], [`Socket::listen_with_backlog`] | the default queue is 4096, or the system's bound if that is less |
 //! | `s.accept()` | [`Socket::accept`] | |
-//! | `s.connect()` | [`Socket::connect`] | a full Unix listener is waited for, until the deadline |
+//! | `s.connect()` | [`Socket::connect`] | a full Unix listener is waited for, until the deadline; a name is, too |
 //! | `s.connect_ex()` | [`Socket::connect_ex`] | our deadline is `ETIMEDOUT`, Python's is `EAGAIN` |
 //! | `s.recv()` | [`Socket::recv`] | |
 //! | `s.recv_into()` | [`Socket::recv_into`] | the whole slice; take a shorter one for less |
@@ -69,37 +82,58 @@
 //! | `s.type` | [`Socket::kind`] | |
 //! | `s.proto` | [`Socket::protocol`] | |
 //!
+//! # Quirks of Python's that are not copied
+//!
+//! | Python | here |
+//! | --- | --- |
+//! | names are resolved outside of every timeout | within it, on a thread (a non-blocking socket waits for the resolver) |
+//! | `setdefaulttimeout()`: one for the process, of every socket made later | not there: a library's sockets would change with whoever else is linked in; [`create_connection`] takes its own, and `accept` gives a socket that blocks |
+//!
 //! # Threads
 //!
 //! Calls take `&self`, and a `Socket` is `Sync`: one thread may receive while another sends.
 //! [`Socket::close`] takes `&mut self`, so that nobody is inside a call when the descriptor
-//! goes; a thread that waits in one is woken by [`Socket::shutdown`] (in `accept`, on Linux).
+//! goes; a thread that waits in one is woken by its [`AbortHandle`], on every system, or by
+//! [`Socket::shutdown`] (in `accept`, on Linux).
 
+mod abort;
 mod connect;
+mod create;
 mod deadline;
 mod descriptor;
 mod family;
 mod file;
+mod interface;
 mod name;
 mod option;
+mod pair;
+mod race;
+mod resolve;
+mod resolver;
 pub(crate) mod sys;
+mod timeout;
 mod transfer;
 
 use std::fmt;
 use std::io;
 use std::net::Shutdown;
 use std::sync::OnceLock;
-use std::time::Duration;
 
-use socket2::{Protocol, SockAddr, Type};
+use socket2::{Protocol, SockAddr};
 
+pub use self::abort::AbortHandle;
+use self::abort::aborted;
 pub(crate) use self::connect::connected;
+pub use self::create::*;
 pub(crate) use self::deadline::timespec;
-use self::deadline::{Mode, Until};
+use self::deadline::{Budget, Mode, Until};
 pub use self::family::*;
 pub use self::file::SocketIo;
-pub(crate) use self::name::lookup;
+pub use self::interface::*;
 pub use self::option::*;
+pub use self::pair::{socketpair, socketpair_of};
+pub use self::resolve::*;
+pub(crate) use self::resolver::{Resolver, lookup_ips};
 pub use self::sys::{BorrowedDescriptor, Descriptor};
 #[cfg(windows)] // Python has it there alone, too
 pub use self::sys::{Ioctl, ReceiveAll};
@@ -169,12 +203,10 @@ impl Socket {
     /// # }
     /// ```
     pub fn with_protocol(family: Family, kind: Kind, protocol: i32) -> Result<Socket> {
-        let number = match kind {
-            Kind::Stream => Type::STREAM,
-            Kind::Datagram => Type::DGRAM,
-        };
         let inner = sys::domain_of(family)
-            .and_then(|domain| socket2::Socket::new(domain, number, Some(Protocol::from(protocol))))
+            .and_then(|domain| {
+                socket2::Socket::new(domain, sys::type_of(kind), Some(Protocol::from(protocol)))
+            })
             .map_err(|error| {
                 let what = format!("({family}, {kind}, protocol {protocol})");
                 Error::from_io(Operation::Open, what, error)
@@ -187,9 +219,9 @@ impl Socket {
         Socket { inner: Some(inner), family, kind, protocol, mode, peer }
     }
 
-    /// Gives the socket its address. Corresponds to `bind(2)`. A name is resolved first,
-    /// which may block beyond the timeout; an empty one means all interfaces, port 0 a free
-    /// port. A path makes a file, which outlives the socket.
+    /// Gives the socket its address. Corresponds to `bind(2)`. A name is resolved first, within the
+    /// timeout; an empty one means all interfaces, port 0 a free port. A path makes a file, which
+    /// outlives the socket.
     ///
     /// # Errors
     /// `AddressInUse`, `AddressNotAvailable`, `PermissionDenied` (with what helps, for a port
@@ -209,7 +241,7 @@ impl Socket {
     /// # }
     /// ```
     pub fn bind(&self, at: impl TryInto<Target, Error: Into<Error>>) -> Result<()> {
-        let (target, address) = self.address(at, Operation::Bind)?;
+        let (target, address) = self.address(at, Operation::Bind, &mut self.mode.budget())?;
         let socket = self.open(Operation::Bind)?;
         socket.bind(&address).map_err(|error| Error::from_io(Operation::Bind, target, error))
     }
@@ -333,6 +365,7 @@ impl Socket {
     /// # }
     /// ```
     pub fn close(&mut self) -> Result<()> {
+        self.mode.release();
         match self.inner.take() {
             Some(socket) => {
                 sys::close(socket).map_err(|error| Error::without_address(Operation::Close, error))
@@ -400,90 +433,6 @@ impl Socket {
             .map_err(|error| Error::without_address(Operation::Inspect, error))
     }
 
-    /// How long a call may wait: `None` for ever, zero not at all, anything else until a
-    /// deadline, fixed when the call first waits. Each call has its own; [`Socket::send_all`]
-    /// has one for the whole of it. Resolving a name is outside of it.
-    ///
-    /// The descriptor is non-blocking unless it is `None`, and shares that with its copies in
-    /// other processes. More than 584 years are taken as 584.
-    ///
-    /// # Errors
-    /// `Closed`.
-    ///
-    /// ```
-    /// use ropewalk::{error::ErrorKind, socket::*};
-    /// use std::time::Duration;
-    /// # fn main() -> ropewalk::Result<()> {
-    /// let socket = Socket::new(AF_INET, SOCK_DGRAM)?;
-    /// socket.bind(("localhost", 0))?;
-    /// socket.set_timeout(Some(Duration::from_millis(1)))?;
-    /// let error = socket.recv(1024).unwrap_err();
-    /// assert_eq!(error.kind(), ErrorKind::TimedOut);
-    /// socket.set_timeout(Some(Duration::ZERO))?;
-    /// let error = socket.recv(1024).unwrap_err();
-    /// assert_eq!(error.kind(), ErrorKind::WouldBlock);
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[doc(alias = "settimeout")]
-    pub fn set_timeout(&self, timeout: Option<Duration>) -> Result<()> {
-        let socket = self.open(Operation::Configure)?;
-        self.mode
-            .set(timeout, socket)
-            .map_err(|error| Error::without_address(Operation::Configure, error))
-    }
-
-    /// What [`Socket::set_timeout`] has set.
-    ///
-    /// ```
-    /// # use ropewalk::socket::*;
-    /// # fn main() -> ropewalk::Result<()> {
-    /// assert_eq!(Socket::new(AF_INET, SOCK_STREAM)?.timeout(), None);
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[doc(alias = "gettimeout")]
-    pub fn timeout(&self) -> Option<Duration> {
-        self.mode.timeout()
-    }
-
-    /// `true` is a timeout of `None`, `false` one of zero.
-    ///
-    /// # Errors
-    /// `Closed`.
-    ///
-    /// ```
-    /// # use ropewalk::socket::*;
-    /// # use std::time::Duration;
-    /// # fn main() -> ropewalk::Result<()> {
-    /// let socket = Socket::new(AF_INET, SOCK_STREAM)?;
-    /// socket.set_blocking(false)?;
-    /// assert_eq!(socket.timeout(), Some(Duration::ZERO));
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[doc(alias = "setblocking")]
-    pub fn set_blocking(&self, blocking: bool) -> Result<()> {
-        self.set_timeout(if blocking { None } else { Some(Duration::ZERO) })
-    }
-
-    /// Whether calls may wait: also where it is until a deadline.
-    ///
-    /// ```
-    /// # use ropewalk::socket::*;
-    /// # use std::time::Duration;
-    /// # fn main() -> ropewalk::Result<()> {
-    /// let socket = Socket::new(AF_INET, SOCK_STREAM)?;
-    /// socket.set_timeout(Some(Duration::from_secs(5)))?;
-    /// assert!(socket.is_blocking());
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[doc(alias = "getblocking")]
-    pub fn is_blocking(&self) -> bool {
-        self.timeout() != Some(Duration::ZERO)
-    }
-
     /// The family it was made with.
     ///
     /// ```
@@ -526,17 +475,24 @@ impl Socket {
     }
 
     fn open(&self, operation: Operation) -> Result<&socket2::Socket> {
-        self.inner.as_ref().ok_or_else(|| closed(operation))
+        use Operation::{Accept, Bind, Connect, Listen, Receive, Send};
+        let socket = self.inner.as_ref().ok_or_else(|| closed(operation))?;
+        let carries = matches!(operation, Bind | Listen | Accept | Connect | Receive | Send);
+        if carries && self.mode.is_aborted() {
+            return Err(self.failed(operation, aborted()));
+        }
+        Ok(socket)
     }
 
-    /// An address as written, and as the system takes it.
+    /// An address as written, and as the system takes it. A name takes of the budget.
     fn address(
         &self,
         at: impl TryInto<Target, Error: Into<Error>>,
         operation: Operation,
+        budget: &mut Budget<'_>,
     ) -> Result<(Target, SockAddr)> {
         let target = at.try_into().map_err(|error| error.into().during(operation))?;
-        let address = name::resolve(&target, self.family, operation)?;
+        let address = name::resolve(&target, self.family, operation, budget)?;
         Ok((target, address))
     }
 

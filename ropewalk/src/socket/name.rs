@@ -1,38 +1,50 @@
 //! What is written as an address, made one of the system's.
 //! Owns: names, and what fits a socket's family. Never: keeps a deadline: the system's
-//! resolver has none, and blocks as long as it likes.
+//! resolver has none; `resolver` asks it on a thread where there is one.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::path::Path;
 
 use socket2::SockAddr;
 
-use super::{Family, sys};
+use super::deadline::Budget;
+use super::resolver;
+use super::sys::{self, Asked};
+use super::{Family, Kind};
 use crate::addr::{Addr, Target};
 use crate::error::{Error, ErrorKind, Operation, Result};
 
 /// The addresses of a name, in the system's order. Blocks.
 pub(crate) fn lookup(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
-    let found: Vec<SocketAddr> = (host, port).to_socket_addrs().map_err(unknown)?.collect();
+    if let Ok(ip) = host.parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::new(ip, port)]);
+    }
+    let asked = Asked { kind: sys::type_of(Kind::Stream).into(), ..Asked::default() };
+    let found: Vec<SocketAddr> = sys::addresses(Some(host), None, asked)?
+        .into_iter()
+        .filter_map(|found| found.addr.as_socket())
+        .map(|addr| with_port(addr, port))
+        .collect();
     if found.is_empty() {
         return Err(io::Error::new(io::ErrorKind::NotFound, format!("`{host}` has no address")));
     }
     Ok(found)
 }
 
-/// What the resolver says has neither a code nor a kind: it does not know the name, or could
-/// not ask.
-fn unknown(error: io::Error) -> io::Error {
-    // A name that cannot be one has a kind.
-    match (error.raw_os_error(), error.kind()) {
-        (Some(_), _) | (_, io::ErrorKind::InvalidInput) => error,
-        _ => io::Error::new(io::ErrorKind::NotFound, error),
-    }
+pub(super) fn with_port(mut addr: SocketAddr, port: u16) -> SocketAddr {
+    addr.set_port(port);
+    addr
 }
 
-/// The address that `target` means to a socket of `family`. Blocks for a name.
-pub(super) fn resolve(target: &Target, family: Family, operation: Operation) -> Result<SockAddr> {
+/// The address that `target` means to a socket of `family`. For a name it waits, within the
+/// budget.
+pub(super) fn resolve(
+    target: &Target,
+    family: Family,
+    operation: Operation,
+    budget: &mut Budget<'_>,
+) -> Result<SockAddr> {
     let misfit =
         |cause: String| Err(Error::new(operation, ErrorKind::InvalidInput, cause).at(target));
     match (target, family) {
@@ -44,14 +56,15 @@ pub(super) fn resolve(target: &Target, family: Family, operation: Operation) -> 
             sys::unix_address(path).map_err(|error| Error::from_io(operation, target, error))
         }
         (_, Family::Unix) => misfit("a Unix socket's address is a path".into()),
-        (Target::Addr(Addr::Ip(ip)), _) => match in_family(*ip, family) {
-            Some(ip) => Ok(ip.into()),
-            None => misfit("an IPv6 address does not fit a socket of IPv4".into()),
+        (Target::Addr(Addr::Ip(ip)), _) => match (check_flow(*ip), in_family(*ip, family)) {
+            (Err(cause), _) => misfit(cause),
+            (Ok(()), Some(ip)) => Ok(ip.into()),
+            (Ok(()), None) => misfit("an IPv6 address does not fit a socket of IPv4".into()),
         },
         (Target::Addr(_), _) => misfit(format!("a socket of {family} has a host and a port")),
         (Target::Name(host, port), _) => match special(host, family) {
             Some(ip) => Ok(SocketAddr::new(ip, *port).into()),
-            None => first_of(host, *port, family),
+            None => first_of(host, *port, family, budget),
         },
     }
 }
@@ -67,9 +80,8 @@ fn special(host: &str, family: Family) -> Option<IpAddr> {
 }
 
 /// The first address of the family, as Python takes it. No other is tried.
-fn first_of(host: &str, port: u16, family: Family) -> Result<SockAddr> {
-    let failed = |error| Error::from_io(Operation::Resolve, host, error);
-    let mut found = lookup(host, port).map_err(failed)?.into_iter();
+fn first_of(host: &str, port: u16, family: Family, budget: &mut Budget<'_>) -> Result<SockAddr> {
+    let mut found = addresses(host, port, budget)?.into_iter();
     match found.find(|ip| ip.is_ipv4() == (family == Family::Inet)) {
         Some(ip) => Ok(ip.into()),
         None => {
@@ -78,6 +90,25 @@ fn first_of(host: &str, port: u16, family: Family) -> Result<SockAddr> {
         }
     }
 }
+
+/// The addresses of a name, within the budget.
+pub(super) fn addresses(host: &str, port: u16, budget: &mut Budget<'_>) -> Result<Vec<SocketAddr>> {
+    let asked = host.to_owned();
+    resolver::within(budget, move || lookup(&asked, port)).map_err(|error| error.at(host))
+}
+
+/// A flow of IPv6 has 20 bits. std keeps it as the system takes it, in the network's order.
+pub(super) fn check_flow(ip: SocketAddr) -> Result<(), String> {
+    match ip {
+        SocketAddr::V6(v6) if u32::from_be(v6.flowinfo()) > FLOW_MOST => {
+            let flow = u32::from_be(v6.flowinfo());
+            Err(format!("flow {flow} is out of range, flows go from 0 to {FLOW_MOST}"))
+        }
+        _ => Ok(()),
+    }
+}
+
+const FLOW_MOST: u32 = 0xf_ffff;
 
 /// The address as one of the family. An IPv4 peer of an IPv6 socket is told as IPv4, and
 /// so must be understood as one.

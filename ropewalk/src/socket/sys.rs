@@ -13,6 +13,10 @@ use socket2::{MaybeUninitSlice, SockAddr, Socket};
 
 use crate::addr::Addr;
 
+mod interfaces;
+mod names;
+mod wakeup;
+
 #[cfg(unix)]
 mod unix;
 #[cfg(unix)]
@@ -26,14 +30,18 @@ use windows as here;
 
 use here::path_of;
 pub use here::{BorrowedDescriptor, Descriptor};
+pub(crate) use here::{PAIR_FAMILY, REUSE_IS_SAFE, pair, reuse_port, type_of};
 pub(crate) use here::{accept, close, domain_of, numbers, recv, send, send_to, unix_address};
 pub(crate) use here::{lend, option, set_option};
+pub(crate) use interfaces::{all as interfaces, index_of, name_of};
 #[cfg(windows)]
 pub(crate) use ioctl::ignore_refusals;
 #[cfg(windows)]
 pub use ioctl::{Ioctl, ReceiveAll};
 #[cfg(unix)]
 pub(crate) use unix::ignore_refusals;
+pub(crate) use names::{Asked, Found, addresses, flags, host_name, names};
+pub(crate) use wakeup::{Alarm, Ring, alarm};
 
 /// Receives at most `most` bytes into the spare room of `bytes`, which has as much.
 pub(crate) fn recv_vec(socket: &Socket, bytes: &mut Vec<u8>, most: usize) -> io::Result<()> {

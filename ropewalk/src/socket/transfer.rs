@@ -272,7 +272,8 @@ impl Socket {
         data: &[u8],
         to: impl TryInto<Target, Error: Into<Error>>,
     ) -> Result<usize> {
-        let (target, address) = self.address(to, Operation::Send)?;
+        let mut budget = self.mode.budget();
+        let (target, address) = self.address(to, Operation::Send, &mut budget)?;
         let socket = self.open(Operation::Send)?;
         // A Unix socket is writable when its own buffer has room; whether the other's queue
         // has, nobody says.
@@ -280,7 +281,6 @@ impl Socket {
             Family::Unix => Until::TriedAgain,
             _ => Until::Writable,
         };
-        let mut budget = self.mode.budget();
         budget.call(socket, until, || sys::send_to(socket, data, &address)).map_err(|error| {
             match error.kind() {
                 io::ErrorKind::WouldBlock => Error::without_address(Operation::Send, error),

@@ -11,12 +11,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rustix::net::{RecvFlags, SendFlags};
-use socket2::{Domain, SockAddr, Socket};
+use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::{addr_of, retry};
 use crate::addr::{Addr, is_abstract};
 use crate::limits;
-use crate::socket::Family;
+use crate::socket::{Family, Kind};
 
 /// What the system calls a socket: a descriptor, or a handle on Windows.
 ///
@@ -44,6 +44,29 @@ pub(crate) fn domain_of(family: Family) -> io::Result<Domain> {
         Family::Inet6 => Domain::IPV6,
         Family::Unix => Domain::UNIX,
     })
+}
+
+pub(crate) fn type_of(kind: Kind) -> Type {
+    match kind {
+        Kind::Stream => Type::STREAM,
+        Kind::Datagram => Type::DGRAM,
+    }
+}
+
+/// What `socketpair` makes, if nothing else is asked for.
+pub(crate) const PAIR_FAMILY: Family = Family::Unix;
+
+/// Two sockets that are connected to one another.
+pub(crate) fn pair(family: Family, kind: Kind) -> io::Result<(Socket, Socket)> {
+    Socket::pair(domain_of(family)?, type_of(kind), None)
+}
+
+/// Whether an address may be reused without taking it from somebody.
+pub(crate) const REUSE_IS_SAFE: bool = true;
+
+/// Lets several sockets share a port.
+pub(crate) fn reuse_port(socket: &Socket) -> io::Result<()> {
+    socket.set_reuse_port(true)
 }
 
 pub(crate) fn lend(socket: &Socket) -> BorrowedDescriptor<'_> {

@@ -7,11 +7,11 @@ use std::os::windows::io::{AsRawSocket, AsSocket, BorrowedSocket, OwnedSocket, R
 use std::path::Path;
 use std::sync::Arc;
 
-use socket2::{Domain, SockAddr, Socket};
+use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::{addr_of, as_room, recv_uninit, retry, unsupported};
 use crate::addr::Addr;
-use crate::socket::Family;
+use crate::socket::{Family, Kind};
 
 /// What the system calls a socket: a descriptor, or a handle on Windows.
 pub type Descriptor = OwnedSocket;
@@ -27,6 +27,29 @@ pub(crate) fn domain_of(family: Family) -> io::Result<Domain> {
         Family::Inet6 => Ok(Domain::IPV6),
         Family::Unix => Err(unsupported("a Unix socket")),
     }
+}
+
+pub(crate) fn type_of(kind: Kind) -> Type {
+    match kind {
+        Kind::Stream => Type::STREAM,
+        Kind::Datagram => Type::DGRAM,
+    }
+}
+
+/// What `socketpair` makes, if nothing else is asked for.
+pub(crate) const PAIR_FAMILY: Family = Family::Inet;
+
+/// There is none here.
+pub(crate) fn pair(_: Family, _: Kind) -> io::Result<(Socket, Socket)> {
+    Err(unsupported("such a pair of sockets"))
+}
+
+/// Whether an address may be reused without taking it from somebody.
+pub(crate) const REUSE_IS_SAFE: bool = false;
+
+/// Here the nearest option would let anybody take the port.
+pub(crate) fn reuse_port(_: &Socket) -> io::Result<()> {
+    Err(unsupported("sharing a port"))
 }
 
 pub(crate) fn lend(socket: &Socket) -> BorrowedDescriptor<'_> {

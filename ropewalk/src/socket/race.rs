@@ -1,0 +1,162 @@
+//! Connecting to the addresses of a name, several at a time (RFC 8305).
+//! Owns: which attempt begins when, and which of them wins.
+//! Never: resolves a name, or waits beyond the budget it was given.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags};
+use socket2::{Domain, Type};
+
+use super::connect::{connected, goes_on};
+use super::deadline::Budget;
+use super::{Family, name};
+use crate::addr::{Addr, Target};
+use crate::clock::{Clock, MachineClock, Time};
+use crate::error::{Error, ErrorKind, NO_ANSWER, Operation};
+use crate::limits;
+
+/// What each address said that was tried in vain.
+pub(super) type Refusals = Vec<(Addr, Error)>;
+
+pub(super) struct Race<'r> {
+    /// Not tried yet.
+    left: VecDeque<SocketAddr>,
+    running: Vec<Attempt>,
+    refused: Refusals,
+    source: Option<&'r Target>,
+    /// From one beginning to the next, unless an attempt fails before.
+    delay: Duration,
+    next: Time,
+    clock: MachineClock,
+}
+
+struct Attempt {
+    to: SocketAddr,
+    socket: socket2::Socket,
+}
+
+impl<'r> Race<'r> {
+    pub(super) fn new(
+        addrs: Vec<SocketAddr>,
+        source: Option<&'r Target>,
+        delay: Duration,
+    ) -> Race<'r> {
+        let (running, refused) = (Vec::new(), Vec::new());
+        let (next, clock) = (Time::ZERO, MachineClock::begin());
+        Race { left: addrs.into(), running, refused, source, delay, next, clock }
+    }
+
+    /// The first connection that is made, non-blocking still. Every other attempt is dropped.
+    pub(super) fn run(
+        mut self,
+        budget: &mut Budget<'_>,
+    ) -> Result<(socket2::Socket, SocketAddr), Refusals> {
+        loop {
+            if let Some(Attempt { to, socket }) = self.begin_what_is_due(budget) {
+                return Ok((socket, to));
+            }
+            if self.running.is_empty() {
+                return Err(self.refused);
+            }
+            match self.wait(budget) {
+                Ok(Some(Attempt { to, socket })) => return Ok((socket, to)),
+                Ok(None) => {}
+                Err(error) => return Err(self.give_up(&error)),
+            }
+        }
+    }
+
+    /// `Some` is one that is connected at once.
+    fn begin_what_is_due(&mut self, budget: &mut Budget<'_>) -> Option<Attempt> {
+        while self.may_begin() && self.clock.now() >= self.next {
+            let to = self.left.pop_front()?;
+            match begin(to, self.source, budget) {
+                Ok((attempt, Progress::Made)) => return Some(attempt),
+                Ok((attempt, Progress::Begun)) => {
+                    self.running.push(attempt);
+                    self.next = self.clock.now() + self.delay;
+                }
+                Err(error) => self.refused.push((to.into(), error)),
+            }
+        }
+        None
+    }
+
+    fn may_begin(&self) -> bool {
+        !self.left.is_empty() && self.running.len() < limits::CONNECT_AT_ONCE
+    }
+
+    /// Waits until an attempt is decided or another is due.
+    fn wait(&mut self, budget: &mut Budget<'_>) -> io::Result<Option<Attempt>> {
+        let most = self.may_begin().then(|| self.next - self.clock.now());
+        let mut fds: Vec<PollFd<'_>> =
+            self.running.iter().map(|one| PollFd::new(&one.socket, PollFlags::OUT)).collect();
+        if !budget.wait_for(&mut fds, most)? {
+            return Ok(None);
+        }
+        let told: Vec<bool> = fds.iter().map(|fd| !fd.revents().is_empty()).collect();
+        let mut is_decided = false;
+        // From the last, so that what is before keeps its place.
+        for at in (0..told.len()).rev().filter(|at| told[*at]) {
+            match connected(&self.running[at].socket) {
+                None => {}
+                Some(Ok(())) => return Ok(Some(self.running.swap_remove(at))),
+                Some(Err(error)) => {
+                    is_decided = true;
+                    let Attempt { to, .. } = self.running.remove(at);
+                    let error = Error::without_address(Operation::Connect, error);
+                    self.refused.push((to.into(), error));
+                    self.next = self.clock.now(); // the next need not wait
+                }
+            }
+        }
+        if !is_decided {
+            // Writable, and neither connected nor failed: the kernel would say so again.
+            budget.pause(limits::ROOM_PAUSE)?;
+        }
+        Ok(None)
+    }
+
+    /// The time is over: who has not answered is told as such.
+    fn give_up(mut self, error: &io::Error) -> Refusals {
+        for Attempt { to, .. } in self.running {
+            let cause = format!("{NO_ANSWER} ({error})");
+            let error = Error::new(Operation::Connect, ErrorKind::TimedOut, cause);
+            self.refused.push((to.into(), error));
+        }
+        self.refused
+    }
+}
+
+enum Progress {
+    Made,
+    Begun,
+}
+
+/// Begins to connect to one address.
+fn begin(
+    to: SocketAddr,
+    source: Option<&Target>,
+    budget: &mut Budget<'_>,
+) -> Result<(Attempt, Progress), Error> {
+    let failed = |operation| move |error| Error::without_address(operation, error);
+    let socket = socket2::Socket::new(Domain::for_address(to), Type::STREAM, None)
+        .map_err(failed(Operation::Open))?;
+    socket.set_nonblocking(true).map_err(failed(Operation::Configure))?;
+    if let Some(source) = source {
+        let address = name::resolve(source, family_of(to), Operation::Bind, budget)?;
+        socket.bind(&address).map_err(|error| Error::from_io(Operation::Bind, source, error))?;
+    }
+    match socket.connect(&to.into()) {
+        Ok(()) => Ok((Attempt { to, socket }, Progress::Made)),
+        Err(error) if goes_on(&error) => Ok((Attempt { to, socket }, Progress::Begun)),
+        Err(error) => Err(failed(Operation::Connect)(error)),
+    }
+}
+
+pub(super) fn family_of(ip: SocketAddr) -> Family {
+    if ip.is_ipv4() { Family::Inet } else { Family::Inet6 }
+}
