@@ -38,9 +38,9 @@ pub(crate) use interfaces::{all as interfaces, index_of, name_of};
 pub(crate) use ioctl::ignore_refusals;
 #[cfg(windows)]
 pub use ioctl::{Ioctl, ReceiveAll};
+pub(crate) use names::{Asked, Found, addresses, flags, host_name, names};
 #[cfg(unix)]
 pub(crate) use unix::ignore_refusals;
-pub(crate) use names::{Asked, Found, addresses, flags, host_name, names};
 pub(crate) use wakeup::{Alarm, Ring, alarm};
 
 /// Receives at most `most` bytes into the spare room of `bytes`, which has as much.
