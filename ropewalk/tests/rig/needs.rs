@@ -31,6 +31,15 @@ pub fn has(program: &str) -> bool {
     needs(program, found.is_ok_and(|output| output.status.success()))
 }
 
+/// Whether `nc` is OpenBSD's, which ends its direction (`-N`) and knows Unix sockets. Nmap's
+/// and others go by the same name.
+#[track_caller]
+pub fn has_openbsd_netcat() -> bool {
+    let help = Command::new("nc").arg("-h").output();
+    let says = |text: &[u8]| text.windows(7).any(|part| part == b"OpenBSD");
+    needs("OpenBSD's nc", help.is_ok_and(|said| says(&said.stderr) || says(&said.stdout)))
+}
+
 /// CPython, to run this text with these words, if it is there.
 #[track_caller]
 pub fn python(script: &str, words: &[&str]) -> Option<Command> {

@@ -1,0 +1,268 @@
+//! The peers: for each, the command that makes it a client or a server of each kind.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use ropewalk::addr::Target;
+
+use crate::needs;
+use crate::program::{Program, Table};
+
+/// Whose program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tool {
+    /// CPython's `socket`.
+    Python,
+    /// OpenBSD's netcat.
+    Netcat,
+    /// Nmap's.
+    Ncat,
+    Socat,
+}
+
+/// Over what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Net {
+    Tcp,
+    Tcp6,
+    Udp,
+    UnixStreams,
+    UnixDatagrams,
+    /// The same two under a name in the abstract namespace.
+    AbstractStreams,
+    AbstractDatagrams,
+}
+
+/// Every kind of stream that this machine has.
+#[track_caller]
+pub fn streams() -> Vec<Net> {
+    let has_v6 = std::net::TcpListener::bind(("::1", 0)).is_ok();
+    let mut nets = vec![Net::Tcp, Net::UnixStreams, Net::AbstractStreams];
+    nets.extend(needs::needs("IPv6", has_v6).then_some(Net::Tcp6));
+    nets
+}
+
+/// Every kind of datagram.
+pub fn datagrams() -> [Net; 3] {
+    [Net::Udp, Net::UnixDatagrams, Net::AbstractDatagrams]
+}
+
+/// Where one end is.
+#[derive(Clone, Debug)]
+pub enum Place {
+    Port(u16),
+    Path(PathBuf),
+}
+
+impl Place {
+    /// As a command line's word.
+    fn word(&self) -> String {
+        match self {
+            Place::Port(port) => port.to_string(),
+            // A command line can't hold the zero before an abstract name.
+            Place::Path(path) => path.to_str().unwrap().trim_start_matches('\0').to_owned(),
+        }
+    }
+
+    pub fn target(&self, net: Net) -> Target {
+        match self {
+            Place::Port(port) => Target::from((net.host(), *port)),
+            Place::Path(path) => Target::from(path.as_path()),
+        }
+    }
+}
+
+impl Net {
+    pub fn host(self) -> &'static str {
+        if self == Net::Tcp6 { "::1" } else { "127.0.0.1" }
+    }
+
+    pub fn is_abstract(self) -> bool {
+        matches!(self, Net::AbstractStreams | Net::AbstractDatagrams)
+    }
+
+    /// A place that no other test has: a port of the system's choice, or a path in the folder.
+    pub fn free(self, folder: &Path, name: &str) -> Place {
+        match self {
+            Net::Tcp | Net::Tcp6 | Net::Udp => Place::Port(0),
+            Net::UnixStreams | Net::UnixDatagrams => Place::Path(folder.join(name)),
+            Net::AbstractStreams | Net::AbstractDatagrams => {
+                let unique = folder.file_name().unwrap().to_str().unwrap();
+                Place::Path(PathBuf::from(format!("\0{unique}-{name}")))
+            }
+        }
+    }
+
+    fn table(self) -> Table {
+        match self {
+            Net::Tcp => Table::Tcp,
+            Net::Tcp6 => Table::Tcp6,
+            Net::Udp => Table::Udp,
+            Net::UnixStreams | Net::AbstractStreams => Table::UnixStreams,
+            Net::UnixDatagrams | Net::AbstractDatagrams => Table::UnixDatagrams,
+        }
+    }
+}
+
+impl Tool {
+    /// Whether it is on this machine.
+    #[track_caller]
+    pub fn is_there(self) -> bool {
+        match self {
+            Tool::Python => needs::has("python3"),
+            Tool::Netcat => needs::has_openbsd_netcat(),
+            Tool::Ncat => needs::has("ncat"),
+            Tool::Socat => needs::has("socat"),
+        }
+    }
+
+    /// Whether a server of it answers a client that has ended its direction. Both netcats are
+    /// done when that comes.
+    pub fn listens_on_after_our_end(self) -> bool {
+        matches!(self, Tool::Python | Tool::Socat)
+    }
+
+    /// A client of what is at this place. `None`: it has no such clients. One for Unix
+    /// datagrams binds `own`, so that it can be answered.
+    pub fn client(self, net: Net, at: &Place, own: &Place) -> Option<Program> {
+        let (host, at, own) = (net.host(), at.word(), own.word());
+        let words = match (self, net) {
+            (Tool::Python, _) => return python(PYTHON_CLIENT, net, &at, &own),
+            (Tool::Netcat, Net::Tcp | Net::Tcp6) => format!("nc -N {host} {at}"),
+            (Tool::Netcat, Net::Udp) => format!("nc -u {host} {at}"),
+            (Tool::Netcat, Net::UnixStreams) => format!("nc -N -U {at}"),
+            (Tool::Netcat, Net::UnixDatagrams) => format!("nc -u -U -s {own} {at}"),
+            (Tool::Ncat, Net::Tcp | Net::Tcp6) => format!("ncat {host} {at}"),
+            (Tool::Ncat, Net::Udp) => format!("ncat -u {host} {at}"),
+            (Tool::Ncat, Net::UnixStreams) => format!("ncat -U {at}"),
+            (Tool::Ncat, Net::UnixDatagrams) => format!("ncat -u -U -s {own} {at}"),
+            (Tool::Socat, Net::Tcp) => format!("socat -t60 - TCP4:{host}:{at}"),
+            (Tool::Socat, Net::Tcp6) => format!("socat -t60 - TCP6:[{host}]:{at}"),
+            (Tool::Socat, Net::Udp) => format!("socat -t60 - UDP4:{host}:{at}"),
+            (Tool::Socat, Net::UnixStreams) => format!("socat -t60 - UNIX-CONNECT:{at}"),
+            (Tool::Socat, Net::UnixDatagrams) => {
+                format!("socat -t60 - UNIX-SENDTO:{at},bind={own}")
+            }
+            (Tool::Socat, Net::AbstractStreams) => format!("socat -t60 - ABSTRACT-CONNECT:{at}"),
+            (Tool::Socat, Net::AbstractDatagrams) => {
+                format!("socat -t60 - ABSTRACT-SENDTO:{at},bind={own}")
+            }
+            // Neither has abstract names.
+            (Tool::Netcat | Tool::Ncat, Net::AbstractStreams | Net::AbstractDatagrams) => {
+                return None;
+            }
+        };
+        Some(Program::start(command(&words)))
+    }
+
+    /// A server at this place, which takes one client, and where it is once it is there.
+    pub fn server(self, net: Net, at: &Place) -> Option<(Program, Place)> {
+        let (host, word) = (net.host(), at.word());
+        let words = match (self, net) {
+            (Tool::Python, _) => {
+                return Some(ready(python(PYTHON_SERVER, net, &word, "")?, net, at));
+            }
+            (Tool::Netcat, Net::Tcp | Net::Tcp6) => format!("nc -N -l {host} {word}"),
+            (Tool::Netcat, Net::Udp) => format!("nc -u -l {host} {word}"),
+            (Tool::Netcat, Net::UnixStreams) => format!("nc -N -l -U {word}"),
+            (Tool::Netcat, Net::UnixDatagrams) => format!("nc -u -l -U {word}"),
+            (Tool::Ncat, Net::Tcp | Net::Tcp6) => format!("ncat -l {host} {word}"),
+            (Tool::Ncat, Net::Udp) => format!("ncat -u -l {host} {word}"),
+            (Tool::Ncat, Net::UnixStreams) => format!("ncat -l -U {word}"),
+            (Tool::Ncat, Net::UnixDatagrams) => format!("ncat -u -l -U {word}"),
+            (Tool::Socat, Net::Tcp) => format!("socat -t60 - TCP4-LISTEN:{word},bind={host}"),
+            (Tool::Socat, Net::Tcp6) => format!("socat -t60 - TCP6-LISTEN:{word},bind=[{host}]"),
+            (Tool::Socat, Net::Udp) => format!("socat -t60 - UDP4-LISTEN:{word},bind={host}"),
+            (Tool::Socat, Net::UnixStreams) => format!("socat -t60 - UNIX-LISTEN:{word}"),
+            (Tool::Socat, Net::UnixDatagrams) => format!("socat -t60 - UNIX-RECVFROM:{word}"),
+            (Tool::Socat, Net::AbstractStreams) => format!("socat -t60 - ABSTRACT-LISTEN:{word}"),
+            (Tool::Socat, Net::AbstractDatagrams) => {
+                format!("socat -t60 - ABSTRACT-RECVFROM:{word}")
+            }
+            (Tool::Netcat | Tool::Ncat, Net::AbstractStreams | Net::AbstractDatagrams) => {
+                return None;
+            }
+        };
+        Some(ready(Program::start(command(&words)), net, at))
+    }
+}
+
+fn command(words: &str) -> Command {
+    let mut words = words.split(' ');
+    let mut command = Command::new(words.next().unwrap());
+    command.args(words);
+    command
+}
+
+#[track_caller]
+fn ready(mut program: Program, net: Net, at: &Place) -> (Program, Place) {
+    let place = match at {
+        Place::Port(_) => Place::Port(program.port(net.table())),
+        Place::Path(path) => {
+            program.waits_at(path, net.table());
+            at.clone()
+        }
+    };
+    (program, place)
+}
+
+fn python(script: &str, net: Net, at: &str, own: &str) -> Option<Program> {
+    let zero = if net.is_abstract() { "abstract" } else { "path" };
+    let (family, kind) = match net {
+        Net::Tcp => ("AF_INET", "SOCK_STREAM"),
+        Net::Tcp6 => ("AF_INET6", "SOCK_STREAM"),
+        Net::Udp => ("AF_INET", "SOCK_DGRAM"),
+        Net::UnixStreams | Net::AbstractStreams => ("AF_UNIX", "SOCK_STREAM"),
+        Net::UnixDatagrams | Net::AbstractDatagrams => ("AF_UNIX", "SOCK_DGRAM"),
+    };
+    let words = [family, kind, zero, net.host(), at, own];
+    let script = format!("{PYTHON_START}{script}");
+    needs::python(&script, &words).map(Program::start)
+}
+
+/// What both scripts begin with: a socket, and how its addresses are written.
+const PYTHON_START: &str = "\
+import os, socket, sys
+family, kind, zero, host, at, own = sys.argv[1:]
+s = socket.socket(getattr(socket, family), getattr(socket, kind))
+s.settimeout(60)
+def address(word):
+    if family != 'AF_UNIX':
+        return host, int(word)
+    return '\\0' + word if zero == 'abstract' else word
+def say(data):
+    os.write(1, data) == len(data) or sys.exit('a pipe that takes half')
+";
+
+const PYTHON_CLIENT: &str = "\
+if kind == 'SOCK_DGRAM':
+    if family == 'AF_UNIX':
+        s.bind(address(own))
+    s.sendto(os.read(0, 65536), address(at))
+    data, addr = s.recvfrom(65536)
+    say(data)
+else:
+    s.connect(address(at))
+    s.sendall(sys.stdin.buffer.read())
+    s.shutdown(socket.SHUT_WR)
+    while data := s.recv(65536):
+        sys.stdout.buffer.write(data)
+s.close()
+";
+
+const PYTHON_SERVER: &str = "\
+s.bind(address(at))
+if kind == 'SOCK_DGRAM':
+    data, addr = s.recvfrom(65536)
+    say(data)
+    s.sendto(os.read(0, 65536), addr)
+else:
+    s.listen()
+    c, addr = s.accept()
+    while data := c.recv(65536):
+        sys.stdout.buffer.write(data)
+    sys.stdout.flush()
+    c.sendall(sys.stdin.buffer.read())
+    c.close()
+s.close()
+";
