@@ -1,8 +1,8 @@
-//! Load: many connections at once, and peers that would fill the memory.
+//! Load: many connections at once, many in all, and peers that would fill the memory.
 //!
-//! In the short form 2,000 connections echo 20 messages each; with `ROPEWALK_LONG=1`
-//! 10,000 echo 100. What counts descriptors and memory runs in a process of its own,
-//! so that no other test is counted with it.
+//! In the short form 2,000 connections echo 20 messages each, and 10,000 come in all; with
+//! `ROPEWALK_LONG=1` 10,000 echo 100, and a million come. What counts descriptors and memory
+//! runs in a process of its own, so that no other test is counted with it.
 
 #![cfg(target_os = "linux")] // descriptors and memory are counted in /proc
 #![allow(unreachable_pub, dead_code, reason = "the server is another test binary's too")]
@@ -15,4 +15,5 @@ mod serve;
 mod apart;
 mod client;
 mod crowd;
+mod million;
 mod unread;
