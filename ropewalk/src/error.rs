@@ -39,6 +39,7 @@ struct Inner {
     cause: Cause,
     remedy: Option<String>,
     sent: Option<usize>,
+    received: Option<usize>,
     /// The address is our end's.
     ours: bool,
     /// What each address said, where several were tried.
@@ -122,8 +123,11 @@ pub enum ErrorKind {
     AlreadyConnected,
     /// The socket was closed before.
     Closed,
-    /// A datagram that is too long to be sent whole.
+    /// A datagram that is too long to be sent whole, or a message that is longer than its
+    /// limit.
     TooLong,
+    /// The input ended in the middle of what was to be received.
+    EndOfInput,
     /// No such name or file.
     NotFound,
     /// What was given can't be meant: a port out of range, a malformed address.
@@ -181,9 +185,19 @@ impl Error {
     }
 
     fn from_parts(operation: Operation, kind: ErrorKind, cause: Cause) -> Error {
-        let (address, remedy, sent, ours) = (None, None, None, false);
+        let (address, remedy, sent, received, ours) = (None, None, None, None, false);
         let attempts = Vec::new();
-        Error(Box::new(Inner { operation, address, kind, cause, remedy, sent, ours, attempts }))
+        Error(Box::new(Inner {
+            operation,
+            address,
+            kind,
+            cause,
+            remedy,
+            sent,
+            received,
+            ours,
+            attempts,
+        }))
     }
 
     /// The same with the address it is about.
@@ -235,6 +249,13 @@ impl Error {
         error.0.remedy = remedy_for(operation, kind).map(str::to_owned);
         error.0.attempts = attempts;
         error
+    }
+
+    /// The same with how many bytes had been received before it.
+    #[must_use]
+    pub(crate) fn with_received(mut self, bytes: usize) -> Error {
+        self.0.received = Some(bytes);
+        self
     }
 
     /// What was tried.
@@ -314,9 +335,19 @@ impl Error {
     }
 
     /// How many bytes the kernel had taken when [`send_all`](crate::socket::Socket::send_all)
-    /// failed; `None` for any other operation. What it took may still not have arrived.
+    /// or [`send_file`](crate::socket::Socket::send_file) failed; `None` for any other
+    /// operation. What it took may still not have arrived.
     pub fn sent(&self) -> Option<usize> {
         self.0.sent
+    }
+
+    /// How many bytes had been received when
+    /// [`recv_exact`](crate::socket::Socket::recv_exact),
+    /// [`recv_exact_into`](crate::socket::Socket::recv_exact_into) or
+    /// [`recv_until`](crate::socket::Socket::recv_until) failed; `None` for any other
+    /// operation.
+    pub fn received(&self) -> Option<usize> {
+        self.0.received
     }
 
     /// The cause in words, with the system's symbol: `address already in use (EADDRINUSE)`.
@@ -407,6 +438,9 @@ impl fmt::Display for Error {
         if let Some(sent) = self.0.sent {
             write!(f, ", after {sent} bytes were sent")?;
         }
+        if let Some(received) = self.0.received {
+            write!(f, ", after {received} bytes were received")?;
+        }
         match &self.0.remedy {
             Some(remedy) => write!(f, "; {remedy}"),
             None => Ok(()),
@@ -426,6 +460,7 @@ impl fmt::Debug for Error {
             .field("cause", &self.0.cause)
             .field("remedy", &self.0.remedy)
             .field("sent", &self.0.sent)
+            .field("received", &self.0.received)
             .finish()
     }
 }
@@ -445,6 +480,7 @@ impl From<Error> for io::Error {
             (None, ErrorKind::TimedOut) => io::ErrorKind::TimedOut,
             (None, ErrorKind::InvalidInput | ErrorKind::TooLong) => io::ErrorKind::InvalidInput,
             (None, ErrorKind::NotFound) => io::ErrorKind::NotFound,
+            (None, ErrorKind::EndOfInput) => io::ErrorKind::UnexpectedEof,
             (None, ErrorKind::Unsupported) => io::ErrorKind::Unsupported,
             (None, _) => io::ErrorKind::Other,
         };
@@ -489,7 +525,9 @@ fn kind_of(error: &io::Error) -> ErrorKind {
             Some(Errno::ISCONN) => ErrorKind::AlreadyConnected,
             Some(Errno::DESTADDRREQ) => ErrorKind::NotConnected,
             Some(Errno::MSGSIZE) => ErrorKind::TooLong,
-            Some(Errno::OPNOTSUPP) => ErrorKind::Unsupported,
+            Some(Errno::NOTSOCK) => ErrorKind::InvalidInput,
+            Some(Errno::OPNOTSUPP | Errno::AFNOSUPPORT) => ErrorKind::Unsupported,
+            Some(Errno::PROTONOSUPPORT | Errno::SOCKTNOSUPPORT) => ErrorKind::Unsupported,
             // Windows' word, where the others have EPIPE.
             Some(Errno::SHUTDOWN) => ErrorKind::BrokenPipe,
             _ => ErrorKind::Io,
@@ -528,6 +566,9 @@ fn words_for(error: &io::Error) -> Option<(&'static str, &'static str)> {
             Errno::OPNOTSUPP => ("this kind of socket cannot do it", "EOPNOTSUPP"),
             Errno::SHUTDOWN => ("this direction was shut down", "ESHUTDOWN"),
             Errno::PROTOTYPE => ("a socket of another kind is there", "EPROTOTYPE"),
+            Errno::NOTSOCK => ("it is no socket", "ENOTSOCK"),
+            Errno::PROTONOSUPPORT => ("there is no such protocol here", "EPROTONOSUPPORT"),
+            Errno::SOCKTNOSUPPORT => ("the family has no such kind here", "ESOCKTNOSUPPORT"),
             Errno::AFNOSUPPORT => ("there is no such family here", "EAFNOSUPPORT"),
             _ => return None,
         },

@@ -158,6 +158,25 @@ pub const ROOM_PAUSE: Duration = Duration::from_millis(2);
 /// Bytes of a socket option that may be asked for at once. At it: `InvalidInput`.
 pub const OPTION_BYTES_MAX: usize = 1024;
 
+/// Bytes of ancillary data with one message, sent or received: Linux carries at most 253
+/// descriptors, which are 1 KiB. Cost: as many bytes of heap while the call lasts. At it:
+/// `InvalidInput`.
+pub const ANCILLARY_BYTES: usize = 64 * 1024;
+
+/// The longest delimiter of `recv_until`: each byte received is compared with it. At it:
+/// `InvalidInput`.
+pub const DELIMITER_BYTES: usize = 256;
+/// Bytes that `recv_until` looks at and `recv_exact` makes room for at a time. Cost: as many
+/// bytes of heap; a peer that announces more than it sends costs no more.
+pub const RECEIVE_STEP_BYTES: usize = 16 * 1024;
+
+/// Bytes of a file that one call gives the kernel, as CPython has it: more keeps a 32-bit
+/// count from overflowing somewhere on the way.
+pub const SEND_FILE_BYTES: usize = 1 << 30;
+/// Bytes of a file that are read at a time where the kernel cannot send it by itself. Cost: as
+/// many bytes of heap while the call lasts.
+pub const SEND_FILE_BUFFER_BYTES: usize = 64 * 1024;
+
 /// The buffer of each of the two files that `makefile` gives. A line may be longer: it is
 /// then read in pieces. Cost: as many bytes of heap each.
 pub const FILE_BUFFER_BYTES: usize = 8 * 1024;

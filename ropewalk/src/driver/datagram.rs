@@ -76,14 +76,14 @@ fn autobind(socket: &Socket) -> io::Result<()> {
 
 /// Receives one datagram.
 pub(crate) fn recv(socket: &Socket, buffer: &mut [u8]) -> io::Result<Received> {
-    let (count, (from, truncated)) = sys::recv_from(socket, buffer)?;
+    let (count, (from, truncated)) = sys::recv_from(socket, buffer, 0)?;
     Ok(Received { count, from, truncated })
 }
 
 /// Gives the kernel one datagram, whole. `WouldBlock` says that it has no room.
 pub(crate) fn send(socket: &Socket, data: &[u8], to: Option<&Addr>) -> io::Result<()> {
     match to {
-        Some(to) => sys::send_to(socket, data, &sock_addr(to)?)?,
+        Some(to) => sys::send_to_with(socket, data, &sock_addr(to)?, 0)?,
         None => sys::send(socket, data)?,
     };
     Ok(())

@@ -2,7 +2,7 @@
 //! Owns: a socket's timeout, and the deadline of one call. Never: knows which call it is.
 
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -20,6 +20,8 @@ use crate::limits;
 pub(super) struct Mode {
     /// 0 not at all, [`FOR_EVER`] without end.
     nanos: AtomicU64,
+    /// Another socket of ours has the same description in the kernel, and so the same mode.
+    shared: AtomicBool,
     /// The descriptor's mode and this one change together.
     changing: Mutex<()>,
     /// There once somebody has asked for a handle.
@@ -31,8 +33,21 @@ const FOR_EVER: u64 = u64::MAX;
 impl Mode {
     /// As every new socket is.
     pub(super) fn blocking() -> Mode {
-        let (nanos, changing) = (AtomicU64::new(FOR_EVER), Mutex::new(()));
-        Mode { nanos, changing, abort: OnceLock::new() }
+        Mode::with(FOR_EVER, false)
+    }
+
+    fn with(nanos: u64, shared: bool) -> Mode {
+        let (nanos, shared) = (AtomicU64::new(nanos), AtomicBool::new(shared));
+        Mode { nanos, shared, changing: Mutex::new(()), abort: OnceLock::new() }
+    }
+
+    /// The mode of another descriptor of the same socket. From here on neither makes the
+    /// descriptor block again, since the other may have a deadline; a call that blocks waits
+    /// on one that does not.
+    pub(super) fn of_a_copy(&self) -> Mode {
+        let _one_at_a_time = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.shared.store(true, Ordering::Relaxed);
+        Mode::with(self.nanos.load(Ordering::Relaxed), true)
     }
 
     pub(super) fn timeout(&self) -> Option<Duration> {
@@ -46,7 +61,10 @@ impl Mode {
     /// Else it does not, and the waiting is ours.
     pub(super) fn set(&self, timeout: Option<Duration>, socket: &Socket) -> io::Result<()> {
         let _one_at_a_time = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        socket.set_nonblocking(timeout.is_some() || self.abort.get().is_some())?;
+        let ours = timeout.is_some() || self.abort.get().is_some();
+        if ours || !self.shared.load(Ordering::Relaxed) {
+            socket.set_nonblocking(ours)?;
+        }
         // More than 584 years are as many.
         let most = FOR_EVER - 1;
         let nanos = timeout
@@ -112,6 +130,8 @@ pub(super) struct Budget<'m> {
 pub(super) enum Until {
     Readable,
     Writable,
+    /// Urgent data, or an error: neither counts as readable.
+    Urgent,
     /// The kernel would not say: it is tried again after a pause.
     TriedAgain,
 }
@@ -120,6 +140,11 @@ impl<'m> Budget<'m> {
     /// So much, for a call without a socket.
     pub(super) fn of(timeout: Option<Duration>) -> Budget<'static> {
         Budget { timeout, began: None, abort: None }
+    }
+
+    /// The same without any time.
+    pub(super) fn at_once(self) -> Budget<'m> {
+        Budget { timeout: Some(Duration::ZERO), ..self }
     }
 
     /// Whether it may not wait at all.
@@ -159,6 +184,7 @@ impl<'m> Budget<'m> {
         match until {
             Until::Readable => self.wait_on(socket, PollFlags::IN),
             Until::Writable => self.wait_on(socket, PollFlags::OUT),
+            Until::Urgent => self.wait_on(socket, PollFlags::PRI),
             Until::TriedAgain => self.pause(limits::ROOM_PAUSE),
         }
     }

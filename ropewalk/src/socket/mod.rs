@@ -98,12 +98,18 @@
 
 mod abort;
 mod connect;
+mod convert;
 mod create;
+mod credentials;
 mod deadline;
 mod descriptor;
+mod exact;
 mod family;
 mod file;
+mod file_sending;
+mod flags;
 mod interface;
+mod message;
 mod name;
 mod option;
 mod pair;
@@ -113,6 +119,7 @@ mod resolver;
 pub(crate) mod sys;
 mod timeout;
 mod transfer;
+mod tuning;
 
 use std::fmt;
 use std::io;
@@ -125,11 +132,14 @@ pub use self::abort::AbortHandle;
 use self::abort::aborted;
 pub(crate) use self::connect::connected;
 pub use self::create::*;
+pub use self::credentials::Credentials;
 pub(crate) use self::deadline::timespec;
 use self::deadline::{Budget, Mode, Until};
 pub use self::family::*;
 pub use self::file::SocketIo;
+pub use self::flags::*;
 pub use self::interface::*;
+pub use self::message::{Ancillary, Attachment, Message, cmsg_len, cmsg_space};
 pub use self::option::*;
 pub use self::pair::{socketpair, socketpair_of};
 pub use self::resolve::*;
@@ -138,6 +148,7 @@ pub use self::sys::{BorrowedDescriptor, Descriptor};
 #[cfg(windows)] // Python has it there alone, too
 pub use self::sys::{Ioctl, ReceiveAll};
 pub use self::transfer::Received;
+pub use self::tuning::KeepAlive;
 use crate::addr::{Addr, Target};
 use crate::error::{Error, Operation, Result};
 use crate::limits;
@@ -407,7 +418,7 @@ impl Socket {
     #[doc(alias = "getsockname")]
     pub fn local_addr(&self) -> Result<Addr> {
         let addr = self.open(Operation::Inspect)?.local_addr();
-        addr.map(|addr| sys::addr_of(&addr))
+        addr.and_then(|addr| self.known(&addr))
             .map_err(|error| Error::without_address(Operation::Inspect, error))
     }
 
@@ -429,8 +440,16 @@ impl Socket {
     #[doc(alias = "getpeername")]
     pub fn peer_addr(&self) -> Result<Addr> {
         let addr = self.open(Operation::Inspect)?.peer_addr();
-        addr.map(|addr| sys::addr_of(&addr))
+        addr.and_then(|addr| self.known(&addr))
             .map_err(|error| Error::without_address(Operation::Inspect, error))
+    }
+
+    /// An address of the system's, if its family has a form here.
+    fn known(&self, addr: &SockAddr) -> io::Result<Addr> {
+        match self.family {
+            Family::Other(_) => Err(sys::unsupported(&format!("an address of {}", self.family))),
+            _ => Ok(sys::addr_of(addr)),
+        }
     }
 
     /// The family it was made with.

@@ -55,6 +55,7 @@ pub(super) fn resolve(
             let path = path.as_deref().unwrap_or(Path::new(""));
             sys::unix_address(path).map_err(|error| Error::from_io(operation, target, error))
         }
+        (_, Family::Other(_)) => misfit(format!("the addresses of {family} have no form here")),
         (_, Family::Unix) => misfit("a Unix socket's address is a path".into()),
         (Target::Addr(Addr::Ip(ip)), _) => match (check_flow(*ip), in_family(*ip, family)) {
             (Err(cause), _) => misfit(cause),

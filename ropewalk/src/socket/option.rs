@@ -221,6 +221,27 @@ impl Socket {
         sys::set_option(socket, level, name, value).map_err(|error| refused(level, name, error))
     }
 
+    /// Sets an option that is a length without a value: Python's `setsockopt(level, name,
+    /// None, length)`. The kernel's cipher sockets have one (`ALG_SET_AEAD_AUTHSIZE`).
+    ///
+    /// # Errors
+    /// As [`Socket::set_option`]: any other option says that there is no value. `Unsupported`
+    /// on Windows.
+    ///
+    /// ```
+    /// use ropewalk::socket::*;
+    /// # fn main() -> ropewalk::Result<()> {
+    /// let socket = Socket::new(AF_INET, SOCK_STREAM)?;
+    /// assert!(socket.set_option_length(SOL_SOCKET, SO_KEEPALIVE, 4).is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn set_option_length(&self, level: i32, name: i32, length: u32) -> Result<()> {
+        let socket = self.open(Operation::Configure)?;
+        sys::set_option_length(socket, level, name, length)
+            .map_err(|error| refused(level, name, error))
+    }
+
     fn read_option(&self, level: i32, name: i32, value: &mut [u8]) -> Result<usize> {
         let socket = self.open(Operation::Configure)?;
         sys::option(socket, level, name, value).map_err(|error| refused(level, name, error))

@@ -4,19 +4,24 @@
 
 #![allow(unsafe_code, reason = "the one place of this module, each block with its argument")]
 
-use std::io;
+use std::io::{self, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::net::{IpAddr, SocketAddr};
 
 use rustix::io::Errno;
-use socket2::{MaybeUninitSlice, SockAddr, Socket};
+use socket2::{MaybeUninitSlice, SockAddr, Socket, Type};
 
+use super::{Ancillary, Kind};
 use crate::addr::Addr;
 
 mod interfaces;
 mod names;
 mod wakeup;
 
+#[cfg(unix)]
+mod interop;
+#[cfg(unix)]
+mod message;
 #[cfg(unix)]
 mod unix;
 #[cfg(unix)]
@@ -28,24 +33,39 @@ mod windows;
 #[cfg(windows)]
 use windows as here;
 
+#[cfg(windows)]
+use here as message;
 use here::path_of;
 pub use here::{BorrowedDescriptor, Descriptor};
-pub(crate) use here::{PAIR_FAMILY, REUSE_IS_SAFE, pair, reuse_port, type_of};
-pub(crate) use here::{accept, close, domain_of, numbers, recv, send, send_to, unix_address};
-pub(crate) use here::{lend, option, set_option};
+pub(crate) use here::{PAIR_FAMILY, REUSE_IS_SAFE, pair, reuse_port};
+pub(crate) use here::{accept, close, domain_of, flag, lend, numbers, option, set_option};
+pub(crate) use here::{is_inheritable, peer_credentials, send_file, set_inheritable, what_is};
+pub(crate) use here::{options, set_option_length};
+pub(crate) use here::{recv, recv_with, send, send_to_with, send_with, unix_address};
 pub(crate) use interfaces::{all as interfaces, index_of, name_of};
 #[cfg(windows)]
 pub(crate) use ioctl::ignore_refusals;
 #[cfg(windows)]
 pub use ioctl::{Ioctl, ReceiveAll};
+pub(crate) use message::{control_len, control_of, control_space, send_message};
 pub(crate) use names::{Asked, Found, addresses, flags, host_name, names};
 #[cfg(unix)]
 pub(crate) use unix::ignore_refusals;
 pub(crate) use wakeup::{Alarm, Ring, alarm};
 
+/// A kind as the system has it.
+pub(crate) fn type_of(kind: Kind) -> Type {
+    Type::from(kind.number())
+}
+
 /// Receives at most `most` bytes into the spare room of `bytes`, which has as much.
-pub(crate) fn recv_vec(socket: &Socket, bytes: &mut Vec<u8>, most: usize) -> io::Result<()> {
-    fill(bytes, most, |room| Ok((recv_uninit(socket, room)?, ())))
+pub(crate) fn recv_vec(
+    socket: &Socket,
+    bytes: &mut Vec<u8>,
+    most: usize,
+    flags: i32,
+) -> io::Result<()> {
+    fill(bytes, most, |room| Ok((recv_uninit(socket, room, flags)?, ())))
 }
 
 /// Receives a datagram as [`recv_vec`] does: whose it is, and whether there was more of it.
@@ -53,32 +73,79 @@ pub(crate) fn recv_from_vec(
     socket: &Socket,
     bytes: &mut Vec<u8>,
     most: usize,
+    flags: i32,
 ) -> io::Result<(Addr, bool)> {
-    fill(bytes, most, |room| recv_from_uninit(socket, room))
+    fill(bytes, most, |room| recv_from_uninit(socket, room, flags))
 }
 
 /// Receives a datagram into a buffer: how many bytes, whose, and whether there were more.
-pub(crate) fn recv_from(socket: &Socket, buffer: &mut [u8]) -> io::Result<(usize, (Addr, bool))> {
-    recv_from_uninit(socket, as_room(buffer))
+pub(crate) fn recv_from(
+    socket: &Socket,
+    buffer: &mut [u8],
+    flags: i32,
+) -> io::Result<(usize, (Addr, bool))> {
+    recv_from_uninit(socket, as_room(buffer), flags)
 }
 
-fn recv_uninit(socket: &Socket, room: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
+fn recv_uninit(socket: &Socket, room: &mut [MaybeUninit<u8>], flags: i32) -> io::Result<usize> {
     // The vectored call: on Windows the other makes an error of a truncated datagram.
-    let (count, _) = retry(|| socket.recv_vectored(&mut [MaybeUninitSlice::new(&mut *room)]))?;
+    let mut call = || {
+        let room = &mut [MaybeUninitSlice::new(&mut *room)];
+        socket.recv_vectored_with_flags(room, flags)
+    };
+    let (count, _) = retry(&mut call)?;
     Ok(count)
 }
 
 fn recv_from_uninit(
     socket: &Socket,
     room: &mut [MaybeUninit<u8>],
+    flags: i32,
 ) -> io::Result<(usize, (Addr, bool))> {
     here::prepare(room);
-    let call = || socket.recv_from_vectored(&mut [MaybeUninitSlice::new(&mut *room)]);
-    let (count, flags, from) = retry(call)?;
+    let mut call = || {
+        let room = &mut [MaybeUninitSlice::new(&mut *room)];
+        socket.recv_from_vectored_with_flags(room, flags)
+    };
+    let (count, flags, from) = retry(&mut call)?;
     let truncated = flags.is_truncated();
     // What was cut fills the room, whatever count Windows gives with that news.
     let count = if truncated { room.len() } else { count };
     Ok((count, (addr_of(&from), truncated)))
+}
+
+/// What the kernel tells of a message beside its bytes.
+pub(crate) struct Beside {
+    pub(crate) ancillary: Vec<Ancillary>,
+    pub(crate) flags: i32,
+    pub(crate) from: Addr,
+}
+
+/// Receives a message as [`recv_vec`] does, with room for what comes beside it.
+pub(crate) fn recv_message_vec(
+    socket: &Socket,
+    bytes: &mut Vec<u8>,
+    most: usize,
+    control: &mut [u8],
+    flags: i32,
+) -> io::Result<((), Beside)> {
+    let beside = fill(bytes, most, |room| {
+        message::receive(socket, &mut [MaybeUninitSlice::new(room)], control, flags)
+    })?;
+    Ok(((), beside))
+}
+
+/// Receives a message into buffers, one after the other.
+pub(crate) fn recv_message(
+    socket: &Socket,
+    buffers: &mut [IoSliceMut<'_>],
+    control: &mut [u8],
+    flags: i32,
+) -> io::Result<(usize, Beside)> {
+    // SAFETY: std and socket2 both promise that theirs is the system's structure in memory,
+    // and they go nowhere but to a call that writes what the kernel received.
+    let rooms = unsafe { &mut *(std::ptr::from_mut(buffers) as *mut [MaybeUninitSlice<'_>]) };
+    message::receive(socket, rooms, control, flags)
 }
 
 /// A filled buffer as one that need not be.
@@ -98,7 +165,7 @@ fn fill<T>(
     let most = most.min(room.len());
     let (count, rest) = receive(&mut room[..most])?;
     assert!(count <= most, "the kernel received more than there was room for");
-    // SAFETY: `receive` is one of the two above, so that the kernel has written the first
+    // SAFETY: `receive` is one of the calls above, so that the kernel has written the first
     // `count` bytes of the room; the assertion says that they are within the capacity.
     unsafe { bytes.set_len(bytes.len() + count) };
     Ok(rest)
@@ -126,6 +193,12 @@ pub(crate) fn is_in_progress(error: &io::Error) -> bool {
     // listener's queue is full.
     let windows = cfg!(windows) && error.kind() == io::ErrorKind::WouldBlock;
     windows || Errno::from_io_error(error) == Some(Errno::INPROGRESS)
+}
+
+/// Whether a file must be sent another way: this system has no call for it, or not for this
+/// file.
+pub(crate) fn cannot_send_file(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::Unsupported || error.kind() == io::ErrorKind::InvalidInput
 }
 
 pub(crate) fn unsupported(what: &str) -> io::Error {

@@ -3,8 +3,8 @@
 
 use std::io::{self, Read, Write};
 
-use super::deadline::Until;
-use super::{Family, Kind, Socket, sys};
+use super::deadline::{Budget, Until};
+use super::{Family, Flags, Kind, Socket, sys};
 use crate::addr::{Addr, Target};
 use crate::error::{Error, ErrorKind, Operation, Result};
 
@@ -62,14 +62,36 @@ impl Socket {
     /// # }
     /// ```
     pub fn recv(&self, max: usize) -> Result<Vec<u8>> {
+        self.recv_with(max, Flags::default())
+    }
+
+    /// The same with flags: [`MSG_PEEK`](super::MSG_PEEK), [`MSG_OOB`](super::MSG_OOB)…
+    ///
+    /// # Errors
+    /// As [`Socket::recv`]; `InvalidInput` for urgent data where there is none.
+    ///
+    /// ```
+    /// use ropewalk::socket::*;
+    /// # fn main() -> ropewalk::Result<()> {
+    /// # let server = Socket::new(AF_INET, SOCK_DGRAM)?;
+    /// # server.bind(("localhost", 0))?;
+    /// # let client = Socket::new(AF_INET, SOCK_DGRAM)?;
+    /// # client.connect(server.local_addr()?)?;
+    /// client.send(b"hello")?;
+    /// assert_eq!(server.recv_with(2, MSG_PEEK)?, b"he"); // and the datagram stays
+    /// assert_eq!(server.recv(1024)?, b"hello");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn recv_with(&self, max: usize, flags: Flags) -> Result<Vec<u8>> {
         let socket = self.open(Operation::Receive)?;
         if max == 0 {
             return Ok(Vec::new());
         }
         let mut bytes = room_for(max)?;
-        self.mode
-            .budget()
-            .call(socket, Until::Readable, || sys::recv_vec(socket, &mut bytes, max))
+        let call = || sys::recv_vec(socket, &mut bytes, max, flags.bits());
+        self.budget(flags)
+            .call(socket, until(flags), call)
             .map_err(|error| self.failed(Operation::Receive, error))?;
         bytes.shrink_to_fit();
         Ok(bytes)
@@ -98,13 +120,35 @@ impl Socket {
     /// # }
     /// ```
     pub fn recv_into(&self, buffer: &mut [u8]) -> Result<usize> {
+        self.recv_into_with(buffer, Flags::default())
+    }
+
+    /// The same with flags.
+    ///
+    /// # Errors
+    /// As [`Socket::recv_with`].
+    ///
+    /// ```
+    /// # use ropewalk::socket::*;
+    /// # fn main() -> ropewalk::Result<()> {
+    /// # let server = Socket::new(AF_INET, SOCK_DGRAM)?;
+    /// # server.bind(("localhost", 0))?;
+    /// # let client = Socket::new(AF_INET, SOCK_DGRAM)?;
+    /// # client.connect(server.local_addr()?)?;
+    /// client.send(b"hello")?;
+    /// let mut buffer = [0; 16];
+    /// assert_eq!(server.recv_into_with(&mut buffer, MSG_PEEK)?, 5);
+    /// assert_eq!(server.recv_into(&mut buffer)?, 5);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn recv_into_with(&self, buffer: &mut [u8], flags: Flags) -> Result<usize> {
         let socket = self.open(Operation::Receive)?;
         if buffer.is_empty() {
             return Ok(0);
         }
-        self.mode
-            .budget()
-            .call(socket, Until::Readable, || sys::recv(socket, buffer))
+        self.budget(flags)
+            .call(socket, until(flags), || sys::recv_with(socket, buffer, flags.bits()))
             .map_err(|error| self.failed(Operation::Receive, error))
     }
 
@@ -134,13 +178,33 @@ impl Socket {
     /// ```
     #[doc(alias = "recvfrom")]
     pub fn recv_from(&self, max: usize) -> Result<Received<Vec<u8>>> {
+        self.recv_from_with(max, Flags::default())
+    }
+
+    /// The same with flags.
+    ///
+    /// # Errors
+    /// As [`Socket::recv_from`].
+    ///
+    /// ```
+    /// # use ropewalk::socket::*;
+    /// # fn main() -> ropewalk::Result<()> {
+    /// # let server = Socket::new(AF_INET, SOCK_DGRAM)?;
+    /// # server.bind(("localhost", 0))?;
+    /// # let client = Socket::new(AF_INET, SOCK_DGRAM)?;
+    /// # client.connect(server.local_addr()?)?;
+    /// client.send(b"hello")?;
+    /// assert_eq!(server.recv_from_with(1024, MSG_PEEK)?, server.recv_from(1024)?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn recv_from_with(&self, max: usize, flags: Flags) -> Result<Received<Vec<u8>>> {
         let socket = self.open(Operation::Receive)?;
         let mut bytes = room_for(max)?;
-        let call = || sys::recv_from_vec(socket, &mut bytes, max);
+        let call = || sys::recv_from_vec(socket, &mut bytes, max, flags.bits());
         let (from, truncated) = self
-            .mode
-            .budget()
-            .call(socket, Until::Readable, call)
+            .budget(flags)
+            .call(socket, until(flags), call)
             .map_err(|error| self.failed(Operation::Receive, error))?;
         bytes.shrink_to_fit();
         Ok(self.received(bytes, from, truncated))
@@ -167,11 +231,31 @@ impl Socket {
     /// ```
     #[doc(alias = "recvfrom_into")]
     pub fn recv_from_into(&self, buffer: &mut [u8]) -> Result<Received<usize>> {
+        self.recv_from_into_with(buffer, Flags::default())
+    }
+
+    /// The same with flags.
+    ///
+    /// # Errors
+    /// As [`Socket::recv_from`].
+    ///
+    /// ```
+    /// # use ropewalk::socket::*;
+    /// # fn main() -> ropewalk::Result<()> {
+    /// # let server = Socket::new(AF_INET, SOCK_DGRAM)?;
+    /// # server.bind(("localhost", 0))?;
+    /// # let client = Socket::new(AF_INET, SOCK_DGRAM)?;
+    /// # client.connect(server.local_addr()?)?;
+    /// client.send(b"hello")?;
+    /// assert_eq!(server.recv_from_into_with(&mut [0; 16], MSG_PEEK)?.bytes, 5);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn recv_from_into_with(&self, buffer: &mut [u8], flags: Flags) -> Result<Received<usize>> {
         let socket = self.open(Operation::Receive)?;
         let (count, (from, truncated)) = self
-            .mode
-            .budget()
-            .call(socket, Until::Readable, || sys::recv_from(socket, buffer))
+            .budget(flags)
+            .call(socket, until(flags), || sys::recv_from(socket, buffer, flags.bits()))
             .map_err(|error| self.failed(Operation::Receive, error))?;
         Ok(self.received(count, from, truncated))
     }
@@ -201,10 +285,30 @@ impl Socket {
     /// # }
     /// ```
     pub fn send(&self, data: &[u8]) -> Result<usize> {
+        self.send_with(data, Flags::default())
+    }
+
+    /// The same with flags.
+    ///
+    /// # Errors
+    /// As [`Socket::send`].
+    ///
+    /// ```
+    /// # use ropewalk::socket::*;
+    /// # fn main() -> ropewalk::Result<()> {
+    /// # let server = Socket::new(AF_INET, SOCK_STREAM)?;
+    /// # server.bind(("localhost", 0))?;
+    /// # server.listen()?;
+    /// # let client = Socket::new(AF_INET, SOCK_STREAM)?;
+    /// # client.connect(server.local_addr()?)?;
+    /// assert_eq!(client.send_with(b"!", MSG_OOB)?, 1); // urgent
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn send_with(&self, data: &[u8], flags: Flags) -> Result<usize> {
         let socket = self.open(Operation::Send)?;
-        self.mode
-            .budget()
-            .call(socket, Until::Writable, || sys::send(socket, data))
+        self.budget(flags)
+            .call(socket, Until::Writable, || sys::send_with(socket, data, flags.bits()))
             .map_err(|error| self.failed(Operation::Send, error))
     }
 
@@ -233,12 +337,34 @@ impl Socket {
     /// ```
     #[doc(alias = "sendall")]
     pub fn send_all(&self, data: &[u8]) -> Result<()> {
+        self.send_all_with(data, Flags::default())
+    }
+
+    /// The same with flags.
+    ///
+    /// # Errors
+    /// As [`Socket::send_all`].
+    ///
+    /// ```
+    /// # use ropewalk::socket::*;
+    /// # fn main() -> ropewalk::Result<()> {
+    /// # let server = Socket::new(AF_INET, SOCK_DGRAM)?;
+    /// # server.bind(("localhost", 0))?;
+    /// # let client = Socket::new(AF_INET, SOCK_DGRAM)?;
+    /// # client.connect(server.local_addr()?)?;
+    /// client.send_all_with(b"hello", MSG_DONTROUTE)?;
+    /// assert_eq!(server.recv(1024)?, b"hello");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn send_all_with(&self, data: &[u8], flags: Flags) -> Result<()> {
         let socket = self.open(Operation::Send)?;
-        let mut budget = self.mode.budget();
+        let mut budget = self.budget(flags);
         let mut sent = 0;
         loop {
             // No bytes are sent as none: an empty datagram is one.
-            match budget.call(socket, Until::Writable, || sys::send(socket, &data[sent..])) {
+            let call = || sys::send_with(socket, &data[sent..], flags.bits());
+            match budget.call(socket, Until::Writable, call) {
                 Ok(count) => sent += count,
                 Err(error) => return Err(self.failed(Operation::Send, error).with_sent(sent)),
             }
@@ -272,37 +398,87 @@ impl Socket {
         data: &[u8],
         to: impl TryInto<Target, Error: Into<Error>>,
     ) -> Result<usize> {
-        let mut budget = self.mode.budget();
+        self.send_to_with(data, Flags::default(), to)
+    }
+
+    /// The same with flags, which stand in the middle as in Python.
+    ///
+    /// # Errors
+    /// As [`Socket::send_to`].
+    ///
+    /// ```
+    /// # use ropewalk::socket::*;
+    /// # fn main() -> ropewalk::Result<()> {
+    /// # let server = Socket::new(AF_INET, SOCK_DGRAM)?;
+    /// # server.bind(("localhost", 0))?;
+    /// # let client = Socket::new(AF_INET, SOCK_DGRAM)?;
+    /// # client.connect(server.local_addr()?)?;
+    /// # let client = Socket::new(AF_INET, SOCK_DGRAM)?;
+    /// assert_eq!(client.send_to_with(b"hello", MSG_DONTROUTE, server.local_addr()?)?, 5);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn send_to_with(
+        &self,
+        data: &[u8],
+        flags: Flags,
+        to: impl TryInto<Target, Error: Into<Error>>,
+    ) -> Result<usize> {
+        let mut budget = self.budget(flags);
         let (target, address) = self.address(to, Operation::Send, &mut budget)?;
         let socket = self.open(Operation::Send)?;
-        // A Unix socket is writable when its own buffer has room; whether the other's queue
-        // has, nobody says.
-        let until = match self.family {
+        let call = || sys::send_to_with(socket, data, &address, flags.bits());
+        let sent = budget.call(socket, self.until_named_has_room(), call);
+        sent.map_err(|error| not_sent_to(target, error))
+    }
+
+    /// What one call with these flags may spend.
+    pub(super) fn budget(&self, flags: Flags) -> Budget<'_> {
+        let budget = self.mode.budget();
+        if flags.at_once() { budget.at_once() } else { budget }
+    }
+
+    /// When to send again to an address that had no room. A Unix socket is writable when its
+    /// own buffer has room; whether the other's queue has, nobody says.
+    pub(super) fn until_named_has_room(&self) -> Until {
+        match self.family {
             Family::Unix => Until::TriedAgain,
             _ => Until::Writable,
-        };
-        budget.call(socket, until, || sys::send_to(socket, data, &address)).map_err(|error| {
-            match error.kind() {
-                io::ErrorKind::WouldBlock => Error::without_address(Operation::Send, error),
-                _ => Error::from_io(Operation::Send, target, error),
-            }
-        })
+        }
     }
 
     /// Of a stream the kernel does not say with each receive whose it is, and what there was
     /// no room for is not lost.
     fn received<T>(&self, bytes: T, from: Addr, truncated: bool) -> Received<T> {
-        let from = match (from, self.family) {
+        let from = self.sender(from);
+        Received { bytes, from, truncated: truncated && self.kind != Kind::Stream }
+    }
+
+    /// Whose it is, from what the kernel said with it.
+    pub(super) fn sender(&self, from: Addr) -> Addr {
+        match (from, self.family) {
             (Addr::Unix(None), Family::Inet | Family::Inet6) => {
                 self.peer_known().unwrap_or(Addr::Unix(None))
             }
             (from, _) => from,
-        };
-        Received { bytes, from, truncated: truncated && self.kind == Kind::Datagram }
+        }
     }
 }
 
-fn room_for(max: usize) -> Result<Vec<u8>> {
+/// What a call waits for that receives with these flags.
+pub(super) fn until(flags: Flags) -> Until {
+    if flags.besides_the_stream() { Until::Urgent } else { Until::Readable }
+}
+
+/// What failed, unless it would only have to wait, has the address.
+pub(super) fn not_sent_to(target: Target, error: io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::WouldBlock => Error::without_address(Operation::Send, error),
+        _ => Error::from_io(Operation::Send, target, error),
+    }
+}
+
+pub(super) fn room_for(max: usize) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     match bytes.try_reserve_exact(max) {
         Ok(()) => Ok(bytes),

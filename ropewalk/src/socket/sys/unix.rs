@@ -3,6 +3,7 @@
 //! Never: waits.
 
 use std::ffi::OsStr;
+use std::fs::File;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
@@ -11,12 +12,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rustix::net::{RecvFlags, SendFlags};
-use socket2::{Domain, SockAddr, Socket, Type};
+use socket2::{Domain, SockAddr, Socket};
 
-use super::{addr_of, retry};
+use super::{addr_of, retry, type_of};
 use crate::addr::{Addr, is_abstract};
 use crate::limits;
-use crate::socket::{Family, Kind};
+use crate::socket::{Credentials, Family, Kind};
 
 /// What the system calls a socket: a descriptor, or a handle on Windows.
 ///
@@ -43,14 +44,8 @@ pub(crate) fn domain_of(family: Family) -> io::Result<Domain> {
         Family::Inet => Domain::IPV4,
         Family::Inet6 => Domain::IPV6,
         Family::Unix => Domain::UNIX,
+        Family::Other(number) => Domain::from(number),
     })
-}
-
-pub(crate) fn type_of(kind: Kind) -> Type {
-    match kind {
-        Kind::Stream => Type::STREAM,
-        Kind::Datagram => Type::DGRAM,
-    }
 }
 
 /// What `socketpair` makes, if nothing else is asked for.
@@ -85,8 +80,14 @@ pub(crate) fn accept(listener: &Socket) -> io::Result<(Socket, Addr)> {
 /// Receives what is there. 0 is the end of input.
 #[inline]
 pub(crate) fn recv(socket: &Socket, buffer: &mut [u8]) -> io::Result<usize> {
+    recv_with(socket, buffer, 0)
+}
+
+/// The same with flags.
+#[inline]
+pub(crate) fn recv_with(socket: &Socket, buffer: &mut [u8], flags: i32) -> io::Result<usize> {
     loop {
-        match rustix::net::recv(socket, &mut *buffer, RecvFlags::empty()) {
+        match rustix::net::recv(socket, &mut *buffer, RecvFlags::from_bits_retain(flags as u32)) {
             Ok((count, _)) => return Ok(count),
             Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
@@ -100,8 +101,15 @@ pub(super) fn prepare(_: &mut [MaybeUninit<u8>]) {}
 /// Sends what the kernel takes. A peer that is gone is an error, not a signal.
 #[inline]
 pub(crate) fn send(socket: &Socket, data: &[u8]) -> io::Result<usize> {
+    send_with(socket, data, 0)
+}
+
+/// The same with flags.
+#[inline]
+pub(crate) fn send_with(socket: &Socket, data: &[u8], flags: i32) -> io::Result<usize> {
+    let flags = SEND_FLAGS | SendFlags::from_bits_retain(flags as u32);
     loop {
-        match rustix::net::send(socket, data, SEND_FLAGS) {
+        match rustix::net::send(socket, data, flags) {
             Ok(count) => return Ok(count),
             Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
@@ -114,18 +122,68 @@ pub(crate) fn ignore_refusals(_: &Socket) -> io::Result<()> {
     Ok(())
 }
 
-/// Sends to an address.
-pub(crate) fn send_to(socket: &Socket, data: &[u8], to: &SockAddr) -> io::Result<usize> {
-    let flags = SEND_FLAGS.bits() as i32; // a constant of a few bits
+/// Sends to an address, with flags.
+pub(crate) fn send_to_with(
+    socket: &Socket,
+    data: &[u8],
+    to: &SockAddr,
+    flags: i32,
+) -> io::Result<usize> {
+    let flags = flags | SEND_FLAGS.bits() as i32; // a constant of a few bits
     retry(|| socket.send_to_with_flags(data, to, flags))
+}
+
+/// Sends a file's bytes from `at` on, without moving in it. 0 is its end.
+// Other systems have it with other arguments; a buffer does there.
+#[cfg(target_os = "linux")]
+pub(crate) fn send_file(socket: &Socket, file: &File, at: u64, most: usize) -> io::Result<usize> {
+    let mut at = at;
+    retry(|| Ok(rustix::fs::sendfile(socket, file, Some(&mut at), most)?))
+}
+
+/// It is not tried elsewhere.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn send_file(_: &Socket, _: &File, _: u64, _: usize) -> io::Result<usize> {
+    Err(super::unsupported("sending a file in one call"))
+}
+
+/// Options that are not the same everywhere, by the system's numbers.
+pub(crate) mod options {
+    pub(crate) use libc::{TCP_KEEPCNT as KEEP_COUNT, TCP_KEEPINTVL as KEEP_INTERVAL};
+
+    #[cfg(target_vendor = "apple")]
+    pub(crate) use libc::TCP_KEEPALIVE as KEEP_IDLE;
+    #[cfg(not(target_vendor = "apple"))]
+    pub(crate) use libc::TCP_KEEPIDLE as KEEP_IDLE;
+
+    pub(crate) const REUSE_PORT: Option<i32> = Some(libc::SO_REUSEPORT);
+
+    #[cfg(target_os = "linux")]
+    pub(crate) const USER_TIMEOUT: Option<i32> = Some(libc::TCP_USER_TIMEOUT);
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) const USER_TIMEOUT: Option<i32> = None;
+}
+
+/// The flags of a call, by the system's numbers. 0 is one that it lacks.
+pub(crate) mod flag {
+    pub(crate) use libc::{
+        MSG_CTRUNC as CTRUNC, MSG_DONTROUTE as DONTROUTE, MSG_DONTWAIT as DONTWAIT, MSG_EOR as EOR,
+        MSG_OOB as OOB, MSG_PEEK as PEEK, MSG_TRUNC as TRUNC, MSG_WAITALL as WAITALL,
+    };
+
+    // Errors are received on Linux alone.
+    #[cfg(target_os = "linux")]
+    pub(crate) use libc::MSG_ERRQUEUE as ERRQUEUE;
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) const ERRQUEUE: i32 = 0;
 }
 
 // macOS has no such flag; socket2 sets SO_NOSIGPIPE on each of its sockets instead.
 #[cfg(target_vendor = "apple")]
-const SEND_FLAGS: SendFlags = SendFlags::empty();
+pub(super) const SEND_FLAGS: SendFlags = SendFlags::empty();
 // Everywhere else a flag of the call.
 #[cfg(not(target_vendor = "apple"))]
-const SEND_FLAGS: SendFlags = SendFlags::NOSIGNAL;
+pub(super) const SEND_FLAGS: SendFlags = SendFlags::NOSIGNAL;
 
 /// Closes, and says what the system says. Never again: whatever it says, it is closed.
 pub(crate) fn close(socket: Socket) -> io::Result<()> {
@@ -174,6 +232,72 @@ pub(crate) fn set_option(socket: &Socket, level: i32, name: i32, value: &[u8]) -
     if failed == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
+/// Family, kind and protocol of a socket that others have made. 0 is a protocol that the
+/// system does not tell.
+pub(crate) fn what_is(socket: &Socket) -> io::Result<(Family, Kind, i32)> {
+    let kind = Kind::from(i32::from(socket.r#type()?));
+    let family = Family::from(i32::from(socket.local_addr()?.family()));
+    Ok((family, kind, protocol(socket)?))
+}
+
+// Some systems do not tell.
+#[cfg(any(target_os = "linux", target_os = "freebsd"))]
+fn protocol(socket: &Socket) -> io::Result<i32> {
+    Ok(socket.protocol()?.map_or(0, i32::from))
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "freebsd")))] // see above
+fn protocol(_: &Socket) -> io::Result<i32> {
+    Ok(0)
+}
+
+/// Whether it stays open in a program that replaces this one.
+pub(crate) fn is_inheritable(socket: &Socket) -> io::Result<bool> {
+    Ok(!rustix::io::fcntl_getfd(socket)?.contains(rustix::io::FdFlags::CLOEXEC))
+}
+
+/// Sets that.
+pub(crate) fn set_inheritable(socket: &Socket, inheritable: bool) -> io::Result<()> {
+    socket.set_cloexec(!inheritable)
+}
+
+/// Who is at the other end of a Unix socket. Linux gives nobody's numbers for one that is not
+/// connected.
+#[cfg(target_os = "linux")]
+pub(crate) fn peer_credentials(socket: &Socket) -> io::Result<Credentials> {
+    let mut value = [0; size_of::<libc::ucred>()];
+    option(socket, libc::SOL_SOCKET, libc::SO_PEERCRED, &mut value)?;
+    match super::message::credentials::of_numbers(&value) {
+        Credentials { pid: Some(0), .. } => Err(rustix::io::Errno::NOTCONN.into()),
+        credentials => Ok(credentials),
+    }
+}
+
+/// The same without the process.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn peer_credentials(socket: &Socket) -> io::Result<Credentials> {
+    let (mut uid, mut gid) = (0, 0);
+    // SAFETY: both are places for a number; the descriptor is open while `socket` is borrowed.
+    match unsafe { libc::getpeereid(socket.as_raw_fd(), &mut uid, &mut gid) } {
+        0 => Ok(Credentials { pid: None, uid, gid }),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Sets an option that has no value but a length.
+pub(crate) fn set_option_length(
+    socket: &Socket,
+    level: i32,
+    name: i32,
+    length: u32,
+) -> io::Result<()> {
+    let fd = socket.as_raw_fd();
+    // SAFETY: there is no value to read, and the kernel, which checks every address that it
+    // is given, says so; the descriptor is open as long as `socket` is borrowed.
+    let failed = unsafe { libc::setsockopt(fd, level, name, std::ptr::null(), length) };
+    if failed == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
 /// The path in a socket's address, if it has one: a file's, or an abstract name with its
 /// leading zero byte.
 pub(super) fn path_of(addr: &SockAddr) -> Option<Arc<Path>> {
@@ -215,5 +339,12 @@ impl AsRawFd for crate::socket::Socket {
     /// The descriptor, or -1 once closed.
     fn as_raw_fd(&self) -> RawFd {
         self.inner.as_ref().map_or(-1, AsRawFd::as_raw_fd)
+    }
+}
+
+impl IntoRawFd for crate::socket::Socket {
+    /// The descriptor, which is the caller's from here on, or -1 once closed.
+    fn into_raw_fd(self) -> RawFd {
+        self.inner.map_or(-1, IntoRawFd::into_raw_fd)
     }
 }
