@@ -222,6 +222,11 @@ impl Socket {
                 let what = format!("({family}, {kind}, protocol {protocol})");
                 Error::from_io(Operation::Open, what, error)
             })?;
+        let kind = match kind {
+            // Its number may have had bits beside it, as `SOCK_CLOEXEC`.
+            Kind::Other(_) => sys::what_is(&inner).map_or(kind, |(_, kind, _)| kind),
+            named => named,
+        };
         Ok(Socket::around(inner, family, kind, protocol))
     }
 

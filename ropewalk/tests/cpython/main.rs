@@ -1,0 +1,23 @@
+//! CPython's named tests of `socket` and `socketserver`, each as a test of ours with its name:
+//! a module for each of its classes, a function for each of its methods.
+
+#![allow(unreachable_pub, dead_code, reason = "what the rig has serves several test binaries")]
+#![allow(clippy::unwrap_used, reason = "a test's way to fail")]
+#![allow(clippy::print_stderr, reason = "a test that is not run says so")]
+
+#[path = "../socket/ends.rs"]
+mod ends;
+#[path = "../rig/folder.rs"]
+mod folder;
+#[path = "../rig/needs.rs"]
+mod needs;
+
+#[cfg(target_os = "linux")] // the options' numbers are not the same elsewhere
+mod ancillary;
+#[cfg(unix)] // descriptors as numbers, and passed on
+mod descriptors;
+#[cfg(unix)] // ancillary data
+mod messages;
+mod sendfile;
+#[cfg(unix)] // paths
+mod unix;
