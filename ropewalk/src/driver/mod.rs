@@ -21,7 +21,7 @@ pub(crate) use datagram::bind as bind_datagram;
 pub use poll::{Poll, PollDatagrams, PollIo, PollListener};
 pub use signals::StopSignals;
 pub use simulated::{Simulated, SimulatedDatagrams, SimulatedIo, SimulatedListener};
-pub(crate) use stream::{Bound, UnixFile, listen};
+pub(crate) use stream::{Bound, UnixFile, bind as bind_stream};
 pub(crate) use wakeup::{Alarm, Ring, alarm};
 pub use weather::Weather;
 // See above.

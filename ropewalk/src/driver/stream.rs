@@ -34,32 +34,37 @@ pub(crate) struct Bound {
     pub(crate) file: Option<UnixFile>,
 }
 
-/// Binds and listens. `SO_REUSEADDR` is set where it means "despite old connections in
-/// TIME_WAIT", and not on Windows, where it would mean "despite another listener".
+/// Binds and listens.
 pub(crate) fn listen(at: &Addr, options: &SocketOptions) -> io::Result<Bound> {
-    let Addr::Ip(ip) = at else { return unix_listen(at, options) };
-    let socket = Socket::new(Domain::for_address(*ip), Type::STREAM, Some(Protocol::TCP))?;
-    // On Windows it would allow a second listener on the same port.
-    #[cfg(unix)]
-    socket.set_reuse_address(options.reuse_address != Some(false))?;
-    if ip.is_ipv6() {
-        // IPv4 has a listener of its own, so that a peer's address is written as what it is.
-        socket.set_only_v6(ip.ip() == Ipv6Addr::UNSPECIFIED)?;
-    }
-    settings::apply(&socket, at, options)?;
-    socket.bind(&(*ip).into())?;
-    socket.listen(backlog(options))?;
-    socket.set_nonblocking(true)?;
-    settings::apply_tcp(&socket, options)?;
-    let addr = addr_of(&socket.local_addr()?);
-    Ok(Bound { socket, addr, file: None })
+    let bound = bind(at, options)?;
+    bound.socket.listen(backlog(options))?;
+    Ok(bound)
 }
 
-fn unix_listen(at: &Addr, options: &SocketOptions) -> io::Result<Bound> {
+/// Binds, and is told what those it will accept are to be like. `SO_REUSEADDR` is set where
+/// it means "despite old connections in TIME_WAIT", and not on Windows, where it would mean
+/// "despite another listener".
+pub(crate) fn bind(at: &Addr, options: &SocketOptions) -> io::Result<Bound> {
     match at {
+        Addr::Ip(ip) => {
+            let socket = Socket::new(Domain::for_address(*ip), Type::STREAM, Some(Protocol::TCP))?;
+            // On Windows it would allow a second listener on the same port.
+            #[cfg(unix)]
+            socket.set_reuse_address(options.reuse_address != Some(false))?;
+            if ip.is_ipv6() {
+                // IPv4 has a listener of its own, so that a peer's address is written as
+                // what it is.
+                socket.set_only_v6(ip.ip() == Ipv6Addr::UNSPECIFIED)?;
+            }
+            settings::apply(&socket, at, options)?;
+            settings::apply_tcp(&socket, options)?;
+            socket.bind(&(*ip).into())?;
+            socket.set_nonblocking(true)?;
+            let addr = addr_of(&socket.local_addr()?);
+            Ok(Bound { socket, addr, file: None })
+        }
         Addr::Unix(Some(path)) => {
             let (socket, file) = UnixFile::bind(path, Type::STREAM, options.mode)?;
-            socket.listen(backlog(options))?;
             Ok(Bound { socket, addr: at.clone(), file })
         }
         _ => Err(unsupported("this kind of address")),

@@ -4,16 +4,14 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::handler::{BaseRequestHandler, HandlerResult};
-use super::hooks::{Request, ServerSocket, family_of, sealed};
+use super::hooks::{Request, ServerSocket, sealed};
 use super::shutdown::ShutdownHandle;
 use crate::addr::{Addr, DatagramSite};
 use crate::driver;
 use crate::engine::{bind_everywhere, named};
 use crate::error::{Error, ErrorKind, Operation, Result};
-use crate::limits;
 use crate::options::SocketOptions;
 use crate::socket::{Kind, Socket, lookup_ips};
 
@@ -64,25 +62,13 @@ impl Request for DatagramRequest {
 
 impl sealed::Kind for DatagramRequest {
     type Site = DatagramSite;
+    const KIND: Kind = Kind::Datagram;
 
-    fn bind(
-        site: &DatagramSite,
-        options: &SocketOptions,
-        max_packet_size: usize,
-        server: &ShutdownHandle,
-    ) -> Result<Vec<ServerSocket>> {
+    fn bind(site: &DatagramSite, options: &SocketOptions) -> Result<Vec<ServerSocket>> {
         let bind = |at: Addr| -> io::Result<(ServerSocket, Addr)> {
             let bound = driver::bind_datagram(&at, options)?;
-            let (copy, family) = (bound.socket.try_clone()?, family_of(&bound.addr));
-            let replies = Socket::adopt(copy, family, Kind::Datagram);
-            // A reply that finds no room is lost, as datagrams are: whoever waited would wait
-            // for one client that does not read, and the others with him.
-            replies.set_timeout(Some(Duration::ZERO))?;
             let addr = bound.addr.clone();
-            let mut socket = ServerSocket::new(bound, Kind::Datagram, server)?;
-            socket.replies = Some(Arc::new(replies));
-            socket.max_packet_size = max_packet_size.min(limits::READ_BUFFER_BYTES);
-            Ok((socket, addr))
+            Ok((ServerSocket::of(bound, Kind::Datagram), addr))
         };
         let bound = match site {
             DatagramSite::Udp(at) => bind_everywhere(at, lookup_ips, |ip| bind(ip.into()))?,
@@ -100,7 +86,7 @@ impl sealed::Kind for DatagramRequest {
     fn take(from: &ServerSocket) -> Result<DatagramRequest> {
         let Some(socket) = from.replies.clone() else {
             let cause = "it is a stream server's socket, and takes no datagrams";
-            return Err(Error::new(Operation::Run, ErrorKind::InvalidInput, cause).at(&from.addr));
+            return Err(Error::new(Operation::Run, ErrorKind::InvalidInput, cause).at(from.addr()));
         };
         // Handlers share the descriptor's mode by their `socket`, and may have changed it.
         from.keep_non_blocking()?;
@@ -111,7 +97,7 @@ impl sealed::Kind for DatagramRequest {
             wfile: Vec::new(),
             client_address: received.from,
             socket,
-            server: from.server.clone(),
+            server: from.server()?,
             handled: false,
         })
     }

@@ -1,21 +1,18 @@
 //! What of a server can be said otherwise: its attributes and hooks, in one trait.
-//! Owns: `BaseServer`, each hook with its default body, and the socket that hooks get.
+//! Owns: `BaseServer`, each hook with its default body.
 //! Never: calls a hook; `serving` and `worker` do.
 
 use std::fmt;
-use std::io;
-use std::ops::Deref;
-use std::sync::Arc;
 use std::time::Duration;
 
+pub use super::bound::ServerSocket;
 use super::handler::{BaseRequestHandler, HandlerError, HandlerResult, run_handler};
 use super::shutdown::ShutdownHandle;
 use crate::addr::Addr;
-use crate::driver::{Bound, UnixFile};
 use crate::error::Result;
 use crate::limits;
 use crate::options::SocketOptions;
-use crate::socket::{Family, Kind, Socket};
+use crate::socket;
 
 /// A server's hooks and attributes: implement it to say one otherwise. Most servers need
 /// none, and are a closure that makes the handler: `|| Echo`.
@@ -24,9 +21,10 @@ use crate::socket::{Family, Kind, Socket};
 ///
 /// | who | hooks |
 /// | --- | --- |
-/// | `new` | [`request_queue_size`](Self::request_queue_size), [`allow_reuse_address`](Self::allow_reuse_address), [`allow_reuse_port`](Self::allow_reuse_port), [`max_packet_size`](Self::max_packet_size) |
+/// | `new` | [`request_queue_size`](Self::request_queue_size), [`allow_reuse_address`](Self::allow_reuse_address), [`allow_reuse_port`](Self::allow_reuse_port), [`max_packet_size`](Self::max_packet_size); [`server_bind`](Self::server_bind), [`server_activate`](Self::server_activate), and [`server_close`](Self::server_close) if one of them failed |
 /// | the serving thread | [`get_request`](Self::get_request), [`verify_request`](Self::verify_request), [`process_request`](Self::process_request), then (all of the next row on a serial server, and) [`service_actions`](Self::service_actions); [`handle_timeout`](Self::handle_timeout) |
 /// | the thread that works | [`finish_request`](Self::finish_request), which is [`handler`](Self::handler), then its `setup`, `handle`, `finish`; [`handle_error`](Self::handle_error) if that failed; [`shutdown_request`](Self::shutdown_request), [`close_request`](Self::close_request) |
+/// | `close`, or the drop | [`server_close`](Self::server_close) |
 ///
 /// A refused request goes from [`verify_request`](Self::verify_request) straight to
 /// [`shutdown_request`](Self::shutdown_request). What panics in the thread that works, in
@@ -77,6 +75,8 @@ use crate::socket::{Family, Kind, Socket};
 /// ```
 /// use std::time::Duration;
 /// use ropewalk::Addr;
+/// use ropewalk::addr::Site;
+/// use ropewalk::options::SocketOptions;
 /// use ropewalk::server::{
 ///     BaseRequestHandler, BaseServer, HandlerError, HandlerResult, Request, ServerSocket,
 ///     StreamRequest, StreamRequestHandler, TcpServer, run_handler,
@@ -121,6 +121,16 @@ use crate::socket::{Family, Kind, Socket};
 ///     fn max_packet_size(&self) -> usize {
 ///         8192 // of datagram servers
 ///     }
+///     fn server_bind(
+///         &self,
+///         at: &Site,
+///         options: &SocketOptions,
+///     ) -> ropewalk::Result<Vec<ServerSocket>> {
+///         ServerSocket::bind::<StreamRequest>(at, options)
+///     }
+///     fn server_activate(&self, sockets: &[ServerSocket]) -> ropewalk::Result<()> {
+///         sockets.iter().try_for_each(|socket| socket.activate(self.request_queue_size()))
+///     }
 ///     fn timeout(&self) -> Option<Duration> {
 ///         Some(Duration::from_secs(5)) // of `handle_request`
 ///     }
@@ -158,6 +168,9 @@ use crate::socket::{Family, Kind, Socket};
 ///     fn service_actions(&self) {}
 ///     fn handle_timeout(&self) {
 ///         println!("nobody came");
+///     }
+///     fn server_close(&self, sockets: Vec<ServerSocket>) -> ropewalk::Result<()> {
+///         sockets.into_iter().try_for_each(ServerSocket::close)
 ///     }
 /// }
 ///
@@ -209,6 +222,78 @@ pub trait BaseServer<R: Request>: Send + Sync + 'static {
     /// Asked once, by `new`; for datagram servers.
     fn max_packet_size(&self) -> usize {
         limits::PACKET_BYTES
+    }
+
+    /// Makes the server's sockets, and gives them their addresses: each of them, or none. Not
+    /// asked by [`from_sockets`](crate::server::Server::from_sockets), whose sockets have
+    /// theirs. `options` says what the attributes above say.
+    ///
+    /// Here sockets can be set up in ways that this crate does not have; Python passes
+    /// `bind_and_activate=False` for that.
+    ///
+    /// ```
+    /// # use ropewalk::Addr;
+    /// # use ropewalk::server::{HandlerResult, StreamRequestHandler};
+    /// use ropewalk::addr::Site;
+    /// use ropewalk::options::SocketOptions;
+    /// use ropewalk::server::{BaseServer, ServerSocket, StreamRequest, TcpServer};
+    /// use ropewalk::socket::{SO_RCVBUF, SOL_SOCKET};
+    /// # struct Echo;
+    /// # impl StreamRequestHandler for Echo {
+    /// #     fn handle(&mut self, _: &mut StreamRequest) -> HandlerResult { Ok(()) }
+    /// # }
+    ///
+    /// struct Roomy;
+    ///
+    /// impl BaseServer<StreamRequest> for Roomy {
+    ///     type Handler = Echo;
+    ///     fn handler(&self, _: &Addr) -> Echo {
+    ///         Echo
+    ///     }
+    ///     fn server_bind(
+    ///         &self,
+    ///         at: &Site,
+    ///         options: &SocketOptions,
+    ///     ) -> ropewalk::Result<Vec<ServerSocket>> {
+    ///         let sockets = ServerSocket::bind::<StreamRequest>(at, options)?;
+    ///         for socket in &sockets {
+    ///             socket.set_option(SOL_SOCKET, SO_RCVBUF, 1 << 20)?; // before it listens
+    ///         }
+    ///         Ok(sockets)
+    ///     }
+    /// }
+    /// # fn main() -> ropewalk::Result<()> {
+    /// let server = TcpServer::new(0, Roomy)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Whatever it gives is the constructor's, after
+    /// [`server_close`](Self::server_close) with no sockets.
+    fn server_bind(&self, at: &R::Site, options: &SocketOptions) -> Result<Vec<ServerSocket>> {
+        ServerSocket::bind::<R>(at, options)
+    }
+
+    /// Lets clients queue: a stream server's sockets listen from now on, with
+    /// [`request_queue_size`](Self::request_queue_size). A datagram server's do nothing.
+    ///
+    /// # Errors
+    /// Whatever it gives is the constructor's, after
+    /// [`server_close`](Self::server_close) with the sockets.
+    fn server_activate(&self, sockets: &[ServerSocket]) -> Result<()> {
+        sockets.iter().try_for_each(|socket| socket.activate(self.request_queue_size()))
+    }
+
+    /// Closes the server's sockets, by dropping them. Called once: by
+    /// [`close`](crate::server::Server::close), or when the server is dropped; or when it
+    /// could not be made.
+    ///
+    /// # Errors
+    /// Whatever it gives is `close`'s; after a drop it goes to the log.
+    fn server_close(&self, sockets: Vec<ServerSocket>) -> Result<()> {
+        // All are closed, whatever one of them says.
+        sockets.into_iter().map(ServerSocket::close).fold(Ok(()), Result::and)
     }
 
     /// How long `handle_request` waits for a request. `None`: for as long as it takes.
@@ -335,114 +420,16 @@ pub(super) mod sealed {
         /// Where such a server can be.
         type Site: fmt::Display;
 
+        /// Of which kind its sockets are.
+        const KIND: socket::Kind;
+
         /// Binds every address of the site, or none.
-        fn bind(
-            site: &Self::Site,
-            options: &SocketOptions,
-            max_packet_size: usize,
-            server: &ShutdownHandle,
-        ) -> Result<Vec<ServerSocket>>;
+        fn bind(site: &Self::Site, options: &SocketOptions) -> Result<Vec<ServerSocket>>;
 
         /// The next request. `WouldBlock` says that there is none.
         fn take(socket: &ServerSocket) -> Result<Self>;
 
         /// A handler is about to get it: from now on there may be an answer to lose.
         fn begin(&mut self) {}
-    }
-}
-
-/// One of a server's own sockets, as [`get_request`](BaseServer::get_request) gets it: a
-/// [`Socket`] that never blocks.
-///
-/// ```
-/// use ropewalk::server::{Request, ServerSocket};
-/// fn next<R: Request>(socket: &ServerSocket) -> ropewalk::Result<R> {
-///     let request = socket.take()?; // what the default hook does
-///     Ok(request)
-/// }
-/// ```
-pub struct ServerSocket {
-    pub(super) socket: Socket,
-    pub(super) addr: Addr,
-    /// For answers to datagrams: the same socket, with a deadline of its own.
-    pub(super) replies: Option<Arc<Socket>>,
-    pub(super) max_packet_size: usize,
-    pub(super) server: ShutdownHandle,
-    /// The file of a Unix socket, removed when this is dropped.
-    #[allow(dead_code, reason = "its drop removes the file")]
-    file: Option<UnixFile>,
-}
-
-impl ServerSocket {
-    /// Takes a connection, or a datagram.
-    ///
-    /// ```
-    /// use ropewalk::server::{ServerSocket, StreamRequest};
-    /// fn next(socket: &ServerSocket) -> ropewalk::Result<StreamRequest> {
-    ///     socket.take()
-    /// }
-    /// ```
-    ///
-    /// # Errors
-    /// `WouldBlock`: there is none. What accept and receive say.
-    pub fn take<R: Request>(&self) -> Result<R> {
-        R::take(self)
-    }
-
-    /// Where it is bound.
-    ///
-    /// ```
-    /// use ropewalk::server::ServerSocket;
-    /// fn tell(socket: &ServerSocket) {
-    ///     println!("somebody came to {}", socket.addr());
-    /// }
-    /// ```
-    pub fn addr(&self) -> &Addr {
-        &self.addr
-    }
-}
-
-impl ServerSocket {
-    /// Whatever somebody did to a copy of the descriptor.
-    pub(super) fn keep_non_blocking(&self) -> Result<()> {
-        self.socket.set_timeout(Some(Duration::ZERO))
-    }
-
-    pub(super) fn new(
-        bound: Bound,
-        kind: Kind,
-        server: &ShutdownHandle,
-    ) -> io::Result<ServerSocket> {
-        let socket = Socket::adopt(bound.socket, family_of(&bound.addr), kind);
-        socket.set_timeout(Some(Duration::ZERO))?;
-        Ok(ServerSocket {
-            socket,
-            addr: bound.addr,
-            replies: None,
-            max_packet_size: 0,
-            server: server.clone(),
-            file: bound.file,
-        })
-    }
-}
-
-impl Deref for ServerSocket {
-    type Target = Socket;
-    fn deref(&self) -> &Socket {
-        &self.socket
-    }
-}
-
-impl fmt::Debug for ServerSocket {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ServerSocket({})", self.addr)
-    }
-}
-
-pub(super) fn family_of(addr: &Addr) -> Family {
-    match addr.ip() {
-        Some(ip) if ip.is_ipv4() => Family::Inet,
-        Some(_) => Family::Inet6,
-        None => Family::Unix,
     }
 }

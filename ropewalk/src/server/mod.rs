@@ -66,10 +66,12 @@
 //! - A datagram that was cut says so; an empty reply is not sent; nor is half of one.
 //! - A Unix socket's file is removed with its server, and one left behind is replaced.
 
+mod bound;
 mod datagram;
 mod handler;
 mod hooks;
 mod mixin;
+mod opening;
 mod protocols;
 mod serving;
 mod shutdown;

@@ -14,14 +14,13 @@ use super::handler::HandlerError;
 use super::hooks::{BaseServer, Request, ServerSocket};
 use super::mixin::MixIn;
 use super::protocols::Protocols;
-use super::shutdown::{ShutdownHandle, State};
+use super::shutdown::ShutdownHandle;
 use super::stream::StreamRequest;
 use super::worker::Worker;
 use crate::addr::{Addr, Site};
 use crate::clock::{Clock, MachineClock, Time};
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::limits;
-use crate::options::SocketOptions;
 use crate::protocol::Factory;
 use crate::socket::timespec;
 
@@ -56,54 +55,14 @@ use crate::socket::timespec;
 /// # }
 /// ```
 #[doc(alias = "socketserver")]
-pub struct Server<R: Request, S, M: MixIn> {
-    sockets: Vec<ServerSocket>,
-    worker: Arc<Worker<S>>,
+pub struct Server<R: Request, S: BaseServer<R>, M: MixIn> {
+    pub(super) sockets: Vec<ServerSocket>,
+    pub(super) worker: Arc<Worker<S>>,
     /// What its mix-in keeps.
-    crew: M::Crew<R>,
+    pub(super) crew: M::Crew<R>,
 }
 
 impl<R: Request, S: BaseServer<R>, M: MixIn> Server<R, S, M> {
-    /// A server that is bound, and queues requests from now on; it serves when it is told to.
-    ///
-    /// A bare port is this machine only, IPv4 and IPv6 on one port; `("*", port)` is every
-    /// address. A path is a Unix socket's. `server` makes the handlers: a closure, or an
-    /// implementation of [`BaseServer`].
-    ///
-    /// # Errors
-    /// The address cannot be bound: nothing is left bound.
-    ///
-    /// ```
-    /// # use ropewalk::server::{HandlerResult, StreamRequest, StreamRequestHandler, TcpServer};
-    /// # struct Echo;
-    /// # impl StreamRequestHandler for Echo {
-    /// #     fn handle(&mut self, _: &mut StreamRequest) -> HandlerResult { Ok(()) }
-    /// # }
-    /// # fn main() -> ropewalk::Result<()> {
-    /// let server = TcpServer::new(0, || Echo)?;
-    /// let taken = server.local_addr().ip().expect("an IP address");
-    /// let error = TcpServer::new(taken, || Echo).unwrap_err();
-    /// assert!(error.to_string().contains("address already in use"));
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn new(at: impl Into<R::Site>, server: S) -> Result<Server<R, S, M>> {
-        let at = at.into();
-        let state = State::new().map_err(|error| Error::from_io(Operation::Start, &at, error))?;
-        let state = Arc::new(state);
-        let options = SocketOptions {
-            backlog: Some(server.request_queue_size()),
-            reuse_address: Some(server.allow_reuse_address()),
-            reuse_port: Some(server.allow_reuse_port()),
-            ..SocketOptions::default()
-        };
-        let handle = ShutdownHandle::new(state.clone());
-        let sockets = R::bind(&at, &options, server.max_packet_size(), &handle)?;
-        let worker = Arc::new(Worker { server, state });
-        let crew = M::open(&worker)?;
-        Ok(Server { sockets, worker, crew })
-    }
-
     /// Serves until it is [shut down](ShutdownHandle::shutdown). Blocks; wakes up when there
     /// is something to do, and only then.
     ///
@@ -289,9 +248,10 @@ impl<R: Request, S: BaseServer<R>, M: MixIn> Server<R, S, M> {
         &self.worker.server
     }
 
-    /// Closes its sockets. Requests under way go on; who waits in the queue is reset.
+    /// Closes its sockets, by [`server_close`](BaseServer::server_close). Requests under way
+    /// go on; who waits in the queue is reset.
     ///
-    /// Dropping it does the same, and keeps what the system says about it to itself.
+    /// Dropping it does the same, and tells the log alone what failed.
     ///
     /// # Errors
     /// The first that a close gave; all are closed.
@@ -311,12 +271,8 @@ impl<R: Request, S: BaseServer<R>, M: MixIn> Server<R, S, M> {
     /// # }
     /// ```
     #[doc(alias = "server_close")]
-    pub fn close(self) -> Result<()> {
-        let mut closed = Ok(());
-        for mut socket in self.sockets {
-            closed = closed.and(socket.socket.close());
-        }
-        closed
+    pub fn close(mut self) -> Result<()> {
+        self.close_sockets()
     }
 
     fn serve_until_asked(&self) -> Result<()> {
@@ -462,7 +418,7 @@ impl<F: Factory + Send + 'static, M: MixIn> Server<StreamRequest, Protocols<F>, 
     }
 }
 
-impl<R: Request, S, M: MixIn> fmt::Debug for Server<R, S, M> {
+impl<R: Request, S: BaseServer<R>, M: MixIn> fmt::Debug for Server<R, S, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let addrs: Vec<_> = self.sockets.iter().map(ServerSocket::addr).collect();
         f.debug_struct("Server").field("addrs", &addrs).finish_non_exhaustive()

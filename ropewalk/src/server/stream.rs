@@ -124,17 +124,13 @@ impl Request for StreamRequest {
 
 impl sealed::Kind for StreamRequest {
     type Site = Site;
+    const KIND: Kind = Kind::Stream;
 
-    fn bind(
-        site: &Site,
-        options: &SocketOptions,
-        _: usize,
-        server: &ShutdownHandle,
-    ) -> Result<Vec<ServerSocket>> {
+    fn bind(site: &Site, options: &SocketOptions) -> Result<Vec<ServerSocket>> {
         let bind = |at: Addr| -> io::Result<(ServerSocket, Addr)> {
-            let bound = driver::listen(&at, options)?;
+            let bound = driver::bind_stream(&at, options)?;
             let addr = bound.addr.clone();
-            Ok((ServerSocket::new(bound, Kind::Stream, server)?, addr))
+            Ok((ServerSocket::of(bound, Kind::Stream), addr))
         };
         let bound = match site {
             Site::Tcp(at) => bind_everywhere(at, lookup_ips, |ip| bind(ip.into()))?,
@@ -150,8 +146,9 @@ impl sealed::Kind for StreamRequest {
     }
 
     fn take(from: &ServerSocket) -> Result<StreamRequest> {
+        let server = from.server()?;
         let (socket, client) = from.accept()?;
-        Ok(StreamRequest::new(socket, client, from.server.clone()))
+        Ok(StreamRequest::new(socket, client, server))
     }
 
     fn begin(&mut self) {

@@ -13,8 +13,13 @@ use crate::error::Result;
 /// It has no values: it is only ever a parameter.
 ///
 /// ```
-/// use ropewalk::server::{Serial, Server, StreamRequest, TcpServer};
-/// fn same<S>(server: TcpServer<S>) -> Server<StreamRequest, S, Serial> { server }
+/// use ropewalk::server::{BaseServer, Serial, Server, StreamRequest, TcpServer};
+/// fn same<S>(server: TcpServer<S>) -> Server<StreamRequest, S, Serial>
+/// where
+///     S: BaseServer<StreamRequest>,
+/// {
+///     server
+/// }
 /// ```
 #[derive(Debug)]
 pub enum Serial {}

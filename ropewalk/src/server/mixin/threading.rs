@@ -16,8 +16,13 @@ use crate::server::handler::HandlerError;
 /// else. It has no values, and can't be made alone: it is the parameter of a server.
 ///
 /// ```
-/// use ropewalk::server::{Server, StreamRequest, Threading, ThreadingTcpServer};
-/// fn same<S>(server: ThreadingTcpServer<S>) -> Server<StreamRequest, S, Threading> { server }
+/// use ropewalk::server::{BaseServer, Server, StreamRequest, Threading, ThreadingTcpServer};
+/// fn same<S>(server: ThreadingTcpServer<S>) -> Server<StreamRequest, S, Threading>
+/// where
+///     S: BaseServer<StreamRequest>,
+/// {
+///     server
+/// }
 /// ```
 ///
 /// ```compile_fail,E0423
