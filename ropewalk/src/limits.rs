@@ -128,6 +128,21 @@ pub const TURN_DATAGRAMS: usize = 256;
 /// Threads that a thread server runs at once. Cost: a stack and a read buffer each. At
 /// it: the next connection is closed at once, and the log says so.
 pub const THREADS: usize = 4096;
+/// Requests that a server has at once, unless its `max_requests` says otherwise. Cost: a
+/// descriptor each, and what its mix-in gives it. At it: the newcomer is closed unheard.
+pub const REQUESTS: usize = 4096;
+/// Workers of a pooling server, unless its `max_workers` says otherwise. Cost: a stack each.
+/// At it: requests wait, up to [`POOL_QUEUED`].
+pub const POOL_WORKERS: usize = 64;
+/// Requests that wait for them, unless `max_queued` says otherwise. Cost: a descriptor and a
+/// read buffer each. At it: what `when_full` says.
+pub const POOL_QUEUED: usize = 256;
+/// Of requests that a bound turns away there is one line in the log in so long at most; it
+/// counts those that came before it. So it is with a pool that is full again and again.
+pub const TURNED_AWAY_LINES: Duration = Duration::from_secs(10);
+/// Requests that `close` still takes from the kernel's queue, which goes on growing meanwhile.
+/// At it: the rest is reset.
+pub const CLOSE_REQUESTS: usize = 4096;
 /// Bytes of a datagram that a datagram server receives, unless its `max_packet_size` says
 /// otherwise. At it: the rest of the datagram is lost, and the request says so.
 pub const PACKET_BYTES: usize = 8 * 1024;
@@ -201,7 +216,8 @@ pub const LOG_LABEL_CHARS: usize = 40;
 /// The longest header, its line end included: the protocol's own bound.
 pub const PROXY_HEADER_BYTES: usize = 107;
 
-/// Threads that were cut get so long to say so, before they are counted as cut unheard.
+/// Threads that were cut get so long to say so, before they are counted as cut unheard, or as
+/// still running.
 pub const DRAIN_THREADS_MARGIN: Duration = Duration::from_millis(500);
 
 /// Fewer stale entries than this are not worth a sweep.

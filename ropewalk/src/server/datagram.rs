@@ -5,6 +5,7 @@
 use std::io;
 use std::sync::Arc;
 
+use super::active::{Reach, UnderWay};
 use super::handler::{BaseRequestHandler, HandlerResult};
 use super::hooks::{Request, ServerSocket, sealed};
 use super::shutdown::ShutdownHandle;
@@ -48,6 +49,7 @@ pub struct DatagramRequest {
     /// Reaches the server that received it, to shut it down.
     pub server: ShutdownHandle,
     handled: bool,
+    under_way: UnderWay,
 }
 
 impl Request for DatagramRequest {
@@ -90,17 +92,26 @@ impl sealed::Kind for DatagramRequest {
         };
         // Handlers share the descriptor's mode by their `socket`, and may have changed it.
         from.keep_non_blocking()?;
+        let server = from.server()?;
         let received = from.recv_from(from.max_packet_size)?;
+        let under_way = server.enter(&received.from, Reach::No);
         Ok(DatagramRequest {
             packet: received.bytes,
             truncated: received.truncated,
             wfile: Vec::new(),
             client_address: received.from,
             socket,
-            server: from.server()?,
+            server,
             handled: false,
+            under_way,
         })
     }
+
+    fn under_way(&mut self) -> &mut UnderWay {
+        &mut self.under_way
+    }
+
+    fn reset(&mut self) {}
 }
 
 /// Answers a datagram: what is written to `request.wfile` is sent back as one datagram when

@@ -5,8 +5,10 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::active::UnderWay;
 pub use super::bound::ServerSocket;
 use super::handler::{BaseRequestHandler, HandlerError, HandlerResult, run_handler};
+use super::mixin::WhenFull;
 use super::shutdown::ShutdownHandle;
 use crate::addr::Addr;
 use crate::error::Result;
@@ -26,8 +28,12 @@ use crate::socket;
 /// | the thread that works | [`finish_request`](Self::finish_request), which is [`handler`](Self::handler), then its `setup`, `handle`, `finish`; [`handle_error`](Self::handle_error) if that failed; [`shutdown_request`](Self::shutdown_request), [`close_request`](Self::close_request) |
 /// | `close`, or the drop | [`server_close`](Self::server_close) |
 ///
-/// A refused request goes from [`verify_request`](Self::verify_request) straight to
-/// [`shutdown_request`](Self::shutdown_request). What panics in the thread that works, in
+/// Bounds are asked each time anew: [`max_requests`](Self::max_requests) and
+/// [`max_requests_by_peer`](Self::max_requests_by_peer) after
+/// [`get_request`](Self::get_request), those of a pool ([`max_workers`](Self::max_workers),
+/// [`max_queued`](Self::max_queued), [`when_full`](Self::when_full)) before it as well. A
+/// request that is refused, by a bound or by [`verify_request`](Self::verify_request), goes
+/// straight to [`shutdown_request`](Self::shutdown_request). What panics in the thread that works, in
 /// `verify_request` or in `process_request` reaches `handle_error`; a panic of another hook
 /// of the serving thread is `serve_forever`'s own.
 ///
@@ -79,7 +85,7 @@ use crate::socket;
 /// use ropewalk::options::SocketOptions;
 /// use ropewalk::server::{
 ///     BaseRequestHandler, BaseServer, HandlerError, HandlerResult, Request, ServerSocket,
-///     StreamRequest, StreamRequestHandler, TcpServer, run_handler,
+///     StreamRequest, StreamRequestHandler, TcpServer, WhenFull, run_handler,
 /// };
 ///
 /// struct Echo;
@@ -134,8 +140,20 @@ use crate::socket;
 ///     fn timeout(&self) -> Option<Duration> {
 ///         Some(Duration::from_secs(5)) // of `handle_request`
 ///     }
-///     fn max_threads(&self) -> usize {
-///         64 // of threading servers
+///     fn max_requests(&self) -> usize {
+///         64
+///     }
+///     fn max_requests_by_peer(&self) -> Option<usize> {
+///         Some(8)
+///     }
+///     fn max_workers(&self) -> usize {
+///         8 // of pooling servers, as is all until
+///     }
+///     fn max_queued(&self) -> usize {
+///         16
+///     }
+///     fn when_full(&self) -> WhenFull {
+///         WhenFull::Wait // here
 ///     }
 ///     fn drain_grace(&self) -> Option<Duration> {
 ///         Some(Duration::from_secs(5))
@@ -301,10 +319,36 @@ pub trait BaseServer<R: Request>: Send + Sync + 'static {
         None
     }
 
-    /// Requests that a threading server works on at once. At it the next one is closed
-    /// unheard, and the log says so.
-    fn max_threads(&self) -> usize {
-        limits::THREADS
+    /// Requests that the server has at once, those that wait for a worker of a pool included.
+    /// At it the newcomer is closed unheard, before any other hook sees it, and the log says so
+    /// ([`limits::TURNED_AWAY_LINES`]). On a serial server there is never more than one.
+    fn max_requests(&self) -> usize {
+        limits::REQUESTS
+    }
+
+    /// The same for those of one IP address, whatever the port; an IPv4 address that is mapped
+    /// into IPv6 is the IPv4 address. Clients of a Unix socket have none, and are not counted.
+    /// A datagram's address is what its sender says it is. `None`: there is no such bound.
+    fn max_requests_by_peer(&self) -> Option<usize> {
+        None
+    }
+
+    /// Threads of a pooling server. They are started when there is work for them, and end with
+    /// the server. At least one.
+    fn max_workers(&self) -> usize {
+        limits::POOL_WORKERS
+    }
+
+    /// Requests that a pooling server has taken and that wait for a worker. With 0 it takes
+    /// one only when a worker is free.
+    fn max_queued(&self) -> usize {
+        limits::POOL_QUEUED
+    }
+
+    /// What a pooling server does when all its workers are busy, and as many requests wait as
+    /// may. The log says when that begins, and when it is over.
+    fn when_full(&self) -> WhenFull {
+        WhenFull::Wait
     }
 
     /// After a shutdown `serve_forever` waits so long at most for requests under way.
@@ -364,6 +408,9 @@ pub trait BaseServer<R: Request>: Send + Sync + 'static {
 
     /// Says [goodbye](Request::say_goodbye), then calls
     /// [`close_request`](Self::close_request).
+    ///
+    /// Called in the thread that worked; for a request that was refused, in the serving thread:
+    /// what it waits for there, all other clients wait for.
     fn shutdown_request(&self, mut request: R) {
         request.say_goodbye();
         self.close_request(request);
@@ -429,7 +476,10 @@ pub(super) mod sealed {
         /// The next request. `WouldBlock` says that there is none.
         fn take(socket: &ServerSocket) -> Result<Self>;
 
-        /// A handler is about to get it: from now on there may be an answer to lose.
-        fn begin(&mut self) {}
+        /// Its place among those under way.
+        fn under_way(&mut self) -> &mut UnderWay;
+
+        /// From now on its close is not one in order, where there is such a thing.
+        fn reset(&mut self);
     }
 }

@@ -1,5 +1,5 @@
 //! Servers in the manner of Python's `socketserver`: a handler for each request, or a
-//! protocol for each connection; one after another, or a thread for each.
+//! protocol for each connection; one after another, a thread for each, or a pool of threads.
 //! Owns: the servers, their hooks, their mix-ins, and the handlers. Never: holds a rule of a
 //! protocol's life, or polls.
 //!
@@ -11,29 +11,30 @@
 //! | --- | --- |
 //! | what it takes | [`StreamRequest`]: a connection, over TCP or Unix sockets; [`DatagramRequest`]: a datagram |
 //! | whose hooks and handlers | a closure that makes a handler; or an implementation of [`BaseServer`], which may say each hook otherwise; or [`Protocols`] |
-//! | where a request runs (the mix-in) | [`Serial`]: in the serving thread; [`Threading`]: in a thread for each |
+//! | where a request runs (the mix-in) | [`Serial`]: in the serving thread; [`Threading`]: in a thread for each; [`Pooling`]: in one of a pool, after a queue |
 //!
 //! [`Server`] is all of them, and its aliases have Python's names:
 //!
-//! | | serial | threading |
-//! | --- | --- | --- |
-//! | TCP | [`TcpServer`] | [`ThreadingTcpServer`] |
-//! | UDP | [`UdpServer`] | [`ThreadingUdpServer`] |
-//! | Unix streams | [`UnixStreamServer`] | [`ThreadingUnixStreamServer`] |
-//! | Unix datagrams | [`UnixDatagramServer`] | [`ThreadingUnixDatagramServer`] |
+//! | | serial | threading | pooling |
+//! | --- | --- | --- | --- |
+//! | TCP | [`TcpServer`] | [`ThreadingTcpServer`] | [`PoolingTcpServer`] |
+//! | UDP | [`UdpServer`] | [`ThreadingUdpServer`] | [`PoolingUdpServer`] |
+//! | Unix streams | [`UnixStreamServer`] | [`ThreadingUnixStreamServer`] | [`PoolingUnixStreamServer`] |
+//! | Unix datagrams | [`UnixDatagramServer`] | [`ThreadingUnixDatagramServer`] | [`PoolingUnixDatagramServer`] |
 //!
 //! A request's way, with the hooks of [`BaseServer`] in their order:
 //!
 //! ```text
 //! serving thread   get_request ─▶ verify_request ─yes▶ process_request    (service_actions)
-//!                                       │no                  │ Serial: stays; Threading: goes
+//!                                       │no                  │ Serial: stays; the others: goes
 //! ───────────────────────────────────── │ ────────────────── ▼ ─────────────────────────────
 //! where it runs                         │             finish_request: setup, handle, finish
 //!                                       ▼                    │ handle_error, if it failed
 //!                   close_request ◀─ shutdown_request ◀──────┘
 //! ```
 //!
-//! By default a server accepts, takes the request, and closes: the connection is over when
+//! Between the first two the bounds are looked at; a request that one refuses goes the way of
+//! "no". By default a server accepts, takes the request, and closes: the connection is over when
 //! the handler returns.
 //!
 //! # Handler or protocol
@@ -47,8 +48,27 @@
 //! | the connection ends | when `handle` returns | when the protocol closes it, or its peer does |
 //! | on a serial server the second client waits | until the first one's handler has returned | until the first one's connection is over |
 //! | at a shutdown | goes on; the server does not wait, unless [`drain_grace`](BaseServer::drain_grace) says so | is told [`stopping`](crate::Protocol::stopping), and drains |
+//! | at a [`close`](Server::close) | has the grace, then its connection is shut down | the same, but has the close's grace, then is reset |
+//! | on a pooling server has a worker | until `handle` returns | until the connection is over |
 //! | a failure | is told to [`handle_error`](BaseServer::handle_error), then the close is in order | resets the connection |
 //! | runs on a reactor as well | no | yes |
+//!
+//! # Bounds
+//!
+//! | what | hook | at it |
+//! | --- | --- | --- |
+//! | requests at once | [`max_requests`](BaseServer::max_requests) | the newcomer is closed unheard |
+//! | those of one address | [`max_requests_by_peer`](BaseServer::max_requests_by_peer) | as above |
+//! | threads of a pool | [`max_workers`](BaseServer::max_workers) | requests wait for one |
+//! | requests that wait for one | [`max_queued`](BaseServer::max_queued) | [`when_full`](BaseServer::when_full): it takes no more, or refuses |
+//! | connections in the kernel's queue | [`request_queue_size`](BaseServer::request_queue_size) | the system's way |
+//!
+//! # Ending
+//!
+//! [`ShutdownHandle::shutdown`] ends `serve_forever`, and [`Server::close`] the server: it
+//! works on what waits, gives requests under way a grace, cuts the rest, and reports.
+//! [`Server::requests`] lists them; [`ShutdownHandle::close_clients`] and
+//! [`abort_clients`](ShutdownHandle::abort_clients) end them while the server goes on.
 //!
 //! [`ThreadServer`] runs protocols on threads, too: with several listeners, a drain that
 //! reports, and a stop by signals.
@@ -60,29 +80,35 @@
 //! - A panic reaches `handle_error` as an error does.
 //! - A close over input that has arrived and was not read lingers, so that the answer arrives.
 //! - Out of descriptors, accepting pauses and says so, where Python spins in silence.
-//! - Threads are bounded ([`max_threads`](BaseServer::max_threads)).
+//! - Threads are bounded, and requests; a pool of threads is a mix-in.
+//! - `server_close` waits for an idle client for ever; [`close`](Server::close) has a grace.
 //! - The port can be bound again at once after a restart, and small answers leave at once.
 //! - A bare port is this machine only, on IPv4 and IPv6.
 //! - A datagram that was cut says so; an empty reply is not sent; nor is half of one.
 //! - A Unix socket's file is removed with its server, and one left behind is replaced.
 
+mod active;
 mod bound;
+mod closing;
 mod datagram;
 mod handler;
 mod hooks;
 mod mixin;
 mod opening;
 mod protocols;
+mod seldom;
 mod serving;
 mod shutdown;
 mod stream;
 mod threads;
 mod worker;
 
+pub use active::ActiveRequest;
+pub use closing::CloseReport;
 pub use datagram::{DatagramRequest, DatagramRequestHandler};
 pub use handler::{BaseRequestHandler, HandlerError, HandlerResult, run_handler};
 pub use hooks::{BaseServer, Request, ServerSocket};
-pub use mixin::{MixIn, Serial, Threading};
+pub use mixin::{MixIn, Pooling, Serial, Threading, WhenFull};
 pub use protocols::{ProtocolHandler, Protocols};
 pub use serving::Server;
 pub use shutdown::ShutdownHandle;
@@ -253,3 +279,96 @@ pub type UnixDatagramServer<S> = UdpServer<S>;
 /// # }
 /// ```
 pub type ThreadingUnixDatagramServer<S> = ThreadingUdpServer<S>;
+
+/// Serves TCP, with a pool of threads: see [`Pooling`].
+///
+/// ```
+/// use ropewalk::Addr;
+/// use ropewalk::server::{BaseServer, HandlerResult, PoolingTcpServer};
+/// use ropewalk::server::{StreamRequest, StreamRequestHandler};
+///
+/// struct Echo;
+///
+/// impl StreamRequestHandler for Echo {
+///     fn handle(&mut self, request: &mut StreamRequest) -> HandlerResult {
+///         let data = request.recv(1024)?;
+///         Ok(request.send_all(&data)?)
+///     }
+/// }
+///
+/// struct Pool;
+///
+/// impl BaseServer<StreamRequest> for Pool {
+///     type Handler = Echo;
+///     fn handler(&self, _: &Addr) -> Echo {
+///         Echo
+///     }
+///     fn max_workers(&self) -> usize {
+///         8
+///     }
+/// }
+///
+/// # fn main() -> ropewalk::Result<()> {
+/// let server = PoolingTcpServer::new(0, Pool)?;
+/// # server.shutdown();
+/// server.serve_forever()
+/// # }
+/// ```
+pub type PoolingTcpServer<S> = Server<StreamRequest, S, Pooling>;
+
+/// Serves UDP, with a pool of threads: see [`Pooling`]. They share the server's socket.
+///
+/// ```
+/// # use ropewalk::server::{DatagramRequest, DatagramRequestHandler, HandlerResult};
+/// # struct Echo;
+/// # impl DatagramRequestHandler for Echo {
+/// #     fn handle(&mut self, _: &mut DatagramRequest) -> HandlerResult { Ok(()) }
+/// # }
+/// use ropewalk::server::PoolingUdpServer;
+/// # fn main() -> ropewalk::Result<()> {
+/// let server = PoolingUdpServer::new(0, || Echo)?;
+/// # server.shutdown();
+/// server.serve_forever()
+/// # }
+/// ```
+pub type PoolingUdpServer<S> = Server<DatagramRequest, S, Pooling>;
+
+/// Serves a Unix stream socket, with a pool of threads: a [`PoolingTcpServer`] at a path. See
+/// [`UnixStreamServer`].
+///
+/// ```
+/// # use ropewalk::server::{HandlerResult, StreamRequest, StreamRequestHandler};
+/// # struct Echo;
+/// # impl StreamRequestHandler for Echo {
+/// #     fn handle(&mut self, _: &mut StreamRequest) -> HandlerResult { Ok(()) }
+/// # }
+/// use ropewalk::server::PoolingUnixStreamServer;
+/// # fn main() -> ropewalk::Result<()> {
+/// # if cfg!(not(unix)) { return Ok(()) }
+/// let path = std::env::temp_dir().join(format!("example-pool-{}", std::process::id()));
+/// let server = PoolingUnixStreamServer::new(path.as_path(), || Echo)?;
+/// # server.shutdown();
+/// server.serve_forever()
+/// # }
+/// ```
+pub type PoolingUnixStreamServer<S> = PoolingTcpServer<S>;
+
+/// Serves a Unix datagram socket, with a pool of threads: a [`PoolingUdpServer`] at a path. See
+/// [`UnixDatagramServer`].
+///
+/// ```
+/// # use ropewalk::server::{DatagramRequest, DatagramRequestHandler, HandlerResult};
+/// # struct Echo;
+/// # impl DatagramRequestHandler for Echo {
+/// #     fn handle(&mut self, _: &mut DatagramRequest) -> HandlerResult { Ok(()) }
+/// # }
+/// use ropewalk::server::PoolingUnixDatagramServer;
+/// # fn main() -> ropewalk::Result<()> {
+/// # if cfg!(not(unix)) { return Ok(()) }
+/// let path = std::env::temp_dir().join(format!("example-pooled-{}", std::process::id()));
+/// let server = PoolingUnixDatagramServer::new(path.as_path(), || Echo)?;
+/// # server.shutdown();
+/// server.serve_forever()
+/// # }
+/// ```
+pub type PoolingUnixDatagramServer<S> = PoolingUdpServer<S>;

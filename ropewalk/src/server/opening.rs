@@ -209,14 +209,6 @@ impl<R: Request, S: BaseServer<R>, M: MixIn> Server<R, S, M> {
             }
         }
     }
-
-    /// Closes its sockets by the hook, if that was not done before.
-    pub(super) fn close_sockets(&mut self) -> Result<()> {
-        match std::mem::take(&mut self.sockets) {
-            none if none.is_empty() => Ok(()),
-            sockets => self.worker.server.server_close(sockets),
-        }
-    }
 }
 
 impl<R: Request, S: BaseServer<R>, M: MixIn> Drop for Server<R, S, M> {

@@ -150,8 +150,8 @@ impl<F: Factory + Send + 'static> BaseRequestHandler<StreamRequest> for Protocol
         let io = Blocking::io(socket.detach()?.into())
             .map_err(|error| Error::from_io(Operation::Accept, peer, error))?;
         let alarm = request.alarm.take().map_or_else(|| new_alarm(peer), Ok)?;
-        let guest = Leaving(request.server.guest(request.asks));
-        self.0.serve(&guest.0, alarm, io, peer)?;
+        let mut leaving = Leaving(request.under_way.guest(), Report::default());
+        leaving.1 = self.0.serve(&leaving.0, alarm, io, peer)?;
         Ok(())
     }
 }
@@ -166,11 +166,11 @@ fn new_alarm(at: &Addr) -> Result<BlockingAlarm> {
     BlockingAlarm::new().map_err(|error| Error::from_io(Operation::Accept, at, error))
 }
 
-/// Whatever happens, the server is told that its guest left.
-struct Leaving(Guest);
+/// Whatever happens, the server is told that its guest left, and how.
+struct Leaving(Guest, Report);
 
 impl Drop for Leaving {
     fn drop(&mut self) {
-        self.0.left(Report::default());
+        self.0.left(self.1);
     }
 }

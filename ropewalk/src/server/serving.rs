@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
 
+use super::active::ActiveRequest;
 use super::handler::HandlerError;
 use super::hooks::{BaseServer, Request, ServerSocket};
 use super::mixin::MixIn;
@@ -19,7 +20,7 @@ use super::stream::StreamRequest;
 use super::worker::Worker;
 use crate::addr::{Addr, Site};
 use crate::clock::{Clock, MachineClock, Time};
-use crate::error::{Error, ErrorKind, Operation, Result};
+use crate::error::{Error, Operation, Result};
 use crate::limits;
 use crate::protocol::Factory;
 use crate::socket::timespec;
@@ -30,6 +31,7 @@ use crate::socket::timespec;
 ///
 /// It serves from one thread at a time, whichever calls; share it by reference or in an
 /// `Arc`. Dropping it closes its sockets and waits for nobody: requests under way go on.
+/// [`close`](Server::close) waits for them, within a grace.
 ///
 /// ```
 /// use ropewalk::server::{HandlerResult, StreamRequest, StreamRequestHandler, TcpServer};
@@ -86,7 +88,9 @@ impl<R: Request, S: BaseServer<R>, M: MixIn> Server<R, S, M> {
     /// ```
     pub fn serve_forever(&self) -> Result<()> {
         let _serving = self.worker.state.serve()?;
-        self.serve_until_asked()?;
+        let served = self.serve_until_asked();
+        self.worker.state.say_turned_away();
+        served?;
         if let Some(grace) = self.worker.server.drain_grace() {
             self.drain(grace)?;
         }
@@ -248,13 +252,7 @@ impl<R: Request, S: BaseServer<R>, M: MixIn> Server<R, S, M> {
         &self.worker.server
     }
 
-    /// Closes its sockets, by [`server_close`](BaseServer::server_close). Requests under way
-    /// go on; who waits in the queue is reset.
-    ///
-    /// Dropping it does the same, and tells the log alone what failed.
-    ///
-    /// # Errors
-    /// The first that a close gave; all are closed.
+    /// The requests that it has: see [`ShutdownHandle::requests`].
     ///
     /// ```
     /// # use ropewalk::server::{HandlerResult, StreamRequest, StreamRequestHandler, TcpServer};
@@ -264,15 +262,13 @@ impl<R: Request, S: BaseServer<R>, M: MixIn> Server<R, S, M> {
     /// # }
     /// # fn main() -> ropewalk::Result<()> {
     /// let server = TcpServer::new(0, || Echo)?;
-    /// let at = server.local_addr().ip().expect("an IP address");
-    /// server.close()?;
-    /// assert!(std::net::TcpStream::connect(at).is_err());
+    /// assert_eq!(server.requests().len(), 0);
     /// # Ok(())
     /// # }
     /// ```
-    #[doc(alias = "server_close")]
-    pub fn close(mut self) -> Result<()> {
-        self.close_sockets()
+    #[doc(alias = "connections")]
+    pub fn requests(&self) -> Vec<ActiveRequest> {
+        self.worker.state.active().list()
     }
 
     fn serve_until_asked(&self) -> Result<()> {
@@ -303,25 +299,35 @@ impl<R: Request, S: BaseServer<R>, M: MixIn> Server<R, S, M> {
 
     /// The sockets to ask for requests: none while the mix-in has no room for one.
     fn asked(&self) -> &[ServerSocket] {
-        if M::has_room(&self.crew, &self.worker) { &self.sockets } else { &[] }
+        if self.has_room() { &self.sockets } else { &[] }
     }
 
     /// What is done after each wake-up.
-    fn tend(&self) {
+    pub(super) fn tend(&self) {
         M::tend(&self.crew, &self.worker);
         self.worker.server.service_actions();
     }
 
+    pub(super) fn has_room(&self) -> bool {
+        M::has_room(&self.crew, &self.worker)
+    }
+
     /// Takes a request, if there is one.
     fn take(&self, socket: &ServerSocket) -> Result<bool> {
-        let worker = &self.worker;
-        if !M::has_room(&self.crew, worker) || !worker.state.may_take() {
+        if !self.has_room() || !self.worker.state.may_take() {
             return Ok(false);
         }
-        let request = match worker.server.get_request(socket) {
-            Err(error) if nothing_came(&error) => return Ok(false),
-            taken => taken?,
-        };
+        let Some(request) = self.worker.receive(socket)? else { return Ok(false) };
+        self.work_on(request);
+        Ok(true)
+    }
+
+    /// Has a request worked on, unless a bound or a hook says otherwise.
+    pub(super) fn work_on(&self, request: R) {
+        let worker = &self.worker;
+        if self.is_crowded(&request) {
+            return worker.refuse(request);
+        }
         let client = request.client_address().clone();
         let verify = AssertUnwindSafe(|| worker.server.verify_request(&request, &client));
         match catch_unwind(verify) {
@@ -329,7 +335,26 @@ impl<R: Request, S: BaseServer<R>, M: MixIn> Server<R, S, M> {
             Ok(false) => worker.refuse(request),
             Err(panic) => worker.fail(request, &HandlerError::of_panic(&*panic)),
         }
-        Ok(true)
+    }
+
+    /// Whether there are as many as may be already. Only the serving thread takes any, so
+    /// there are never more.
+    fn is_crowded(&self, request: &R) -> bool {
+        let Worker { server, state } = &*self.worker;
+        let client = request.client_address();
+        let (all, most) = (state.active().len(), server.max_requests());
+        let of_peer = server.max_requests_by_peer().and_then(|most| {
+            let count = state.active().of_peer(client)?;
+            (count > most).then_some(most)
+        });
+        // The newcomer is among them.
+        let why = match of_peer {
+            _ if all > most => format!("the server has {most} requests already"),
+            Some(most) => format!("its address has {most} requests already"),
+            None => return false,
+        };
+        state.turned_away(client, &why);
+        true
     }
 
     fn process(&self, request: R, client: &Addr) {
@@ -343,7 +368,7 @@ impl<R: Request, S: BaseServer<R>, M: MixIn> Server<R, S, M> {
 
     /// Waits until one of these sockets has something, somebody wakes this thread, or time
     /// is over.
-    fn wait<'a>(
+    pub(super) fn wait<'a>(
         &self,
         sockets: &'a [ServerSocket],
         left: Option<Duration>,
@@ -373,10 +398,10 @@ impl<R: Request, S: BaseServer<R>, M: MixIn> Server<R, S, M> {
         state.heed_ends(true); // before they are counted
         let clock = MachineClock::begin();
         let until = clock.now() + grace;
-        while state.working() > 0 {
+        while state.active().len() > 0 {
             let left = until - clock.now();
             if left.is_zero() {
-                tracing::warn!("{} requests go on after the shutdown", state.working());
+                tracing::warn!("{} requests go on after the shutdown", state.active().len());
                 break;
             }
             self.wait(&[], Some(left))?;
@@ -448,9 +473,4 @@ impl Pause {
             tracing::info!("accepting again on {}", socket.addr());
         }
     }
-}
-
-/// Nobody was there after all, or is no more.
-fn nothing_came(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Aborted | ErrorKind::Reset)
 }

@@ -1,16 +1,18 @@
 //! Shutting a server down, from anywhere.
-//! Owns: the request to stop, the wake-up that goes with it, and the count of requests
-//! under way. Never: waits, or stops anything itself; the serving thread does, and the
-//! engines of protocols.
+//! Owns: the request to stop, the wake-up that goes with it, and what a server's threads
+//! know of one another. Never: waits, or stops anything itself; the serving thread does, and
+//! the engines of protocols.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::active::{Active, ActiveRequest, Reach, UnderWay, Wish};
+use super::seldom::Seldom;
+use crate::addr::Addr;
 use crate::driver::{Alarm, Ring, alarm};
-use crate::engine::{Guest, Host, Remote, Report, Wake};
+use crate::engine::{Host, Remote, Report, Wake};
 use crate::error::{Error, ErrorKind, Operation, Result};
 
 /// Ends a server's [`serve_forever`](crate::server::Server::serve_forever), from any thread,
@@ -48,8 +50,14 @@ impl ShutdownHandle {
     /// its end, in its own thread or, on a serial server, in the serving one. Protocols are
     /// told to stop, and drain.
     ///
-    /// Does not wait, and may be called any number of times. On a server of handlers it
-    /// takes no lock and allocates nothing.
+    /// Does not wait, and may be called any number of times.
+    ///
+    /// On a server of handlers, whatever its mix-in, it is async-signal-safe: it takes no
+    /// lock, allocates nothing, and makes one system call, which does not block (it may change
+    /// `errno`, which a signal handler keeps, as around any call). Have the handle in a
+    /// `OnceLock` that was set before. On a server of [`Protocols`](crate::server::Protocols) it
+    /// is not: it takes a lock to tell their engines; there let the signal wake a thread that
+    /// calls it. No other method of a handle or a server is async-signal-safe.
     ///
     /// ```
     /// use ropewalk::server::ThreadingTcpServer;
@@ -65,18 +73,81 @@ impl ShutdownHandle {
         self.0.ask();
     }
 
-    /// How often an end had been asked for when the last request was about to be taken.
-    pub(super) fn asks(&self) -> usize {
-        self.0.asks_before_taking.load(Ordering::SeqCst)
+    /// The requests that the server has, in the order in which they were taken. They come and
+    /// go meanwhile: it is how things stood.
+    ///
+    /// ```
+    /// use ropewalk::server::ThreadingTcpServer;
+    /// use ropewalk::service::Echo;
+    /// # fn main() -> ropewalk::Result<()> {
+    /// let server = ThreadingTcpServer::protocol(0, || Echo)?;
+    /// let handle = server.shutdown_handle();
+    /// assert_eq!(handle.requests().len(), 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "connections")]
+    pub fn requests(&self) -> Vec<ActiveRequest> {
+        self.0.active.list()
     }
 
-    /// A thread's connections, known to this server. Its request was taken when an end had
-    /// been asked for so often: one that was asked for since is theirs as well, even if the
-    /// call that served has obeyed it already.
-    pub(super) fn guest(&self, asks: usize) -> Guest {
-        let key = self.0.guests_so_far.fetch_add(1, Ordering::SeqCst) as u64;
-        self.0.engines().insert(key, Arrival { asks, remote: None });
-        Guest::new(key, self.0.clone())
+    /// Asks the clients' requests to come to their end, and does not wait for it. Answers how
+    /// many could be asked.
+    ///
+    /// A handler that reads meets the end of input once it has read what had arrived, and can
+    /// still answer. A protocol is told [`stopping`](crate::Protocol::stopping). A datagram,
+    /// and a connection that was detached, is let be. The server itself goes on: clients that
+    /// come later are not meant.
+    ///
+    /// ```
+    /// # use std::io::Read;
+    /// use ropewalk::server::ThreadingTcpServer;
+    /// use ropewalk::service::Echo;
+    /// # fn main() -> ropewalk::Result<()> {
+    /// let server = ThreadingTcpServer::protocol(0, || Echo)?;
+    /// # let at = server.local_addr().ip().unwrap();
+    /// # let mut client = std::net::TcpStream::connect(at).unwrap();
+    /// server.handle_request()?;
+    /// server.shutdown_handle().close_clients();
+    /// # assert_eq!(client.read(&mut [0; 1]).unwrap(), 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn close_clients(&self) -> usize {
+        self.0.active.ask_all(Wish::End)
+    }
+
+    /// Cuts the clients' requests, and does not wait for their threads. Answers how many could
+    /// be reached.
+    ///
+    /// A connection is shut down in both directions, so that its handler meets the end of
+    /// input and can write no more; one that still waits for a worker gets none. A protocol's
+    /// is reset, with `Stopped`. What [`close_clients`](Self::close_clients) lets be is let be.
+    ///
+    /// A handler that waits for something else than its client is not woken. Nor, on Windows,
+    /// is one that reads without a timeout.
+    ///
+    /// ```
+    /// # use std::io::Read;
+    /// use ropewalk::server::ThreadingTcpServer;
+    /// use ropewalk::service::Echo;
+    /// # fn main() -> ropewalk::Result<()> {
+    /// let server = ThreadingTcpServer::protocol(0, || Echo)?;
+    /// # let at = server.local_addr().ip().unwrap();
+    /// # let mut client = std::net::TcpStream::connect(at).unwrap();
+    /// server.handle_request()?;
+    /// server.shutdown_handle().abort_clients();
+    /// # assert!(!client.read(&mut [0; 1]).is_ok_and(|count| count > 0));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn abort_clients(&self) -> usize {
+        self.0.active.ask_all(Wish::BeCut)
+    }
+
+    /// A request that was taken has its place among those under way.
+    pub(super) fn enter(&self, client: &Addr, reach: Reach) -> UnderWay {
+        UnderWay::new(self.0.clone(), client, reach)
     }
 }
 
@@ -95,22 +166,15 @@ pub(super) struct State {
     asks: AtomicUsize,
     asks_before_taking: AtomicUsize,
     serving: AtomicBool,
-    /// Requests being worked on.
-    working: AtomicUsize,
-    /// Whether the serving thread waits for a worker's end: to give back a descriptor, or
-    /// as the last.
+    /// The requests that were taken and are not closed.
+    active: Active,
+    /// Whether the serving thread waits for a request's end: to give back a descriptor, or as
+    /// the last.
     heeds_ends: AtomicBool,
-    /// The engines that run protocols for this server.
-    engines: Mutex<BTreeMap<u64, Arrival>>,
-    /// Whether there ever were any: without, a shutdown takes no lock.
-    guests_so_far: AtomicUsize,
-}
-
-/// An engine that runs a protocol, or is about to.
-struct Arrival {
-    /// How often an end had been asked for when its request was taken.
-    asks: usize,
-    remote: Option<Remote>,
+    /// Whether there ever was an engine that runs a protocol: without, a shutdown takes no
+    /// lock.
+    has_guests: AtomicBool,
+    turned_away: Mutex<Seldom>,
 }
 
 impl State {
@@ -123,10 +187,10 @@ impl State {
             asks: AtomicUsize::new(0),
             asks_before_taking: AtomicUsize::new(0),
             serving: AtomicBool::new(false),
-            working: AtomicUsize::new(0),
+            active: Active::default(),
             heeds_ends: AtomicBool::new(false),
-            engines: Mutex::default(),
-            guests_so_far: AtomicUsize::new(0),
+            has_guests: AtomicBool::new(false),
+            turned_away: Mutex::default(),
         })
     }
 
@@ -135,10 +199,8 @@ impl State {
         self.asked.store(true, Ordering::SeqCst);
         self.asks.fetch_add(1, Ordering::SeqCst);
         self.ring.wake();
-        if self.guests_so_far.load(Ordering::SeqCst) > 0 {
-            for remote in self.engines().values().filter_map(|engine| engine.remote.as_ref()) {
-                let _ = remote.stop(); // one that is gone needs no telling
-            }
+        if self.has_guests.load(Ordering::SeqCst) {
+            self.active.stop_engines();
         }
     }
 
@@ -173,39 +235,66 @@ impl State {
         Ok(Serving(self))
     }
 
-    /// How many requests are being worked on.
-    pub(super) fn working(&self) -> usize {
-        self.working.load(Ordering::SeqCst)
+    /// The requests under way.
+    pub(super) fn active(&self) -> &Active {
+        &self.active
     }
 
-    /// One more, until the answer is dropped.
-    pub(super) fn work(self: &Arc<Self>) -> Working {
-        self.working.fetch_add(1, Ordering::SeqCst);
-        Working(self.clone())
+    /// How often an end had been asked for when the last request was about to be taken.
+    pub(super) fn asks_before_taking(&self) -> usize {
+        self.asks_before_taking.load(Ordering::SeqCst)
+    }
+
+    /// An engine is about to arrive.
+    pub(super) fn has_guests(&self) {
+        self.has_guests.store(true, Ordering::SeqCst);
+    }
+
+    /// A request has left: it is counted before it is asked who waits, and whoever waits
+    /// counts after saying so.
+    pub(super) fn one_has_left(&self) {
+        if self.heeds_ends.load(Ordering::SeqCst) {
+            self.wake();
+        }
+    }
+
+    /// Tells of a request that a bound refused.
+    pub(super) fn turned_away(&self, client: &Addr, why: &str) {
+        if let Some(unsaid) = self.turned_away_lines().say(self.active.now()) {
+            tracing::warn!("{client} was turned away, and {unsaid} before it: {why}");
+        }
+    }
+
+    /// Tells of those that were not told of.
+    pub(super) fn say_turned_away(&self) {
+        let unsaid = self.turned_away_lines().take_unsaid();
+        if unsaid > 0 {
+            tracing::warn!("{unsaid} more requests were turned away");
+        }
+    }
+
+    fn turned_away_lines(&self) -> MutexGuard<'_, Seldom> {
+        self.turned_away.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has the serving thread look around.
+    pub(super) fn wake(&self) {
+        self.ring.wake();
     }
 
     /// From now on (or no longer) the end of a request wakes the serving thread.
     pub(super) fn heed_ends(&self, heed: bool) {
         self.heeds_ends.store(heed, Ordering::SeqCst);
     }
-
-    fn engines(&self) -> MutexGuard<'_, BTreeMap<u64, Arrival>> {
-        self.engines.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Host for State {
     fn arrived(&self, key: u64, remote: Remote) {
-        let mut engines = self.engines();
-        let Some(engine) = engines.get_mut(&key) else { return };
-        engine.remote = Some(remote.clone());
-        if engine.asks != self.asks.load(Ordering::SeqCst) {
-            let _ = remote.stop(); // an end was asked for while it was on its way
-        }
+        self.active.engine_arrived(key, remote, self.asks.load(Ordering::SeqCst));
     }
 
-    fn left(&self, key: u64, _: Report) {
-        self.engines().remove(&key);
+    fn left(&self, key: u64, report: Report) {
+        self.active.engine_left(key, report.cut > 0);
     }
 
     fn stop(&self) {
@@ -220,18 +309,5 @@ impl Drop for Serving<'_> {
     fn drop(&mut self) {
         self.0.heed_ends(false);
         self.0.serving.store(false, Ordering::SeqCst);
-    }
-}
-
-/// A request is worked on, until this is dropped.
-pub(super) struct Working(Arc<State>);
-
-impl Drop for Working {
-    fn drop(&mut self) {
-        // Counted before it is asked who waits: whoever waits counts after saying so.
-        self.0.working.fetch_sub(1, Ordering::SeqCst);
-        if self.0.heeds_ends.load(Ordering::SeqCst) {
-            self.0.ring.wake();
-        }
     }
 }

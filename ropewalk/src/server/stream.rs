@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
+use super::active::{Reach, UnderWay};
 use super::handler::{BaseRequestHandler, HandlerResult};
 use super::hooks::{Request, ServerSocket, sealed};
 use super::shutdown::ShutdownHandle;
@@ -58,16 +59,16 @@ pub struct StreamRequest {
     pub server: ShutdownHandle,
     /// What a protocol's engine is woken by, made before the connection was taken.
     pub(super) alarm: Option<BlockingAlarm>,
-    /// How often an end had been asked for when it was taken.
-    pub(super) asks: usize,
-    begun: bool,
+    /// Last, so that it is dropped when the connection is closed, and not before.
+    pub(super) under_way: UnderWay,
 }
 
 impl StreamRequest {
     fn new(socket: Socket, client_address: Addr, server: ShutdownHandle) -> StreamRequest {
         let (rfile, wfile) = files(socket);
-        let asks = server.asks();
-        StreamRequest { rfile, wfile, client_address, server, alarm: None, asks, begun: false }
+        let reach = Reach::Socket(Arc::downgrade(wfile.socket()));
+        let under_way = server.enter(&client_address, reach);
+        StreamRequest { rfile, wfile, client_address, server, alarm: None, under_way }
     }
 
     /// Takes the connection out of the request: the server no longer closes it. What `rfile`
@@ -86,6 +87,7 @@ impl StreamRequest {
     /// }
     /// ```
     pub fn detach(&mut self) -> Option<Socket> {
+        self.under_way.let_go(); // nobody else may have it in his hand
         let (rfile, wfile) = files(self.closed_like());
         self.rfile = rfile;
         let taken = std::mem::replace(&mut self.wfile, wfile);
@@ -116,7 +118,7 @@ impl Request for StreamRequest {
     fn say_goodbye(&mut self) {
         // A peer that is gone already needs none.
         let _ = self.shutdown(Shutdown::Write);
-        if self.begun {
+        if self.under_way.is_begun() {
             linger(self);
         }
     }
@@ -151,8 +153,13 @@ impl sealed::Kind for StreamRequest {
         Ok(StreamRequest::new(socket, client, server))
     }
 
-    fn begin(&mut self) {
-        self.begun = true;
+    fn under_way(&mut self) -> &mut UnderWay {
+        &mut self.under_way
+    }
+
+    fn reset(&mut self) {
+        // Where there is no such thing (a Unix socket), it is closed all the same.
+        let _ = SockRef::from(&**self).set_linger(Some(Duration::ZERO));
     }
 }
 

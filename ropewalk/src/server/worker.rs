@@ -6,9 +6,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::handler::HandlerError;
-use super::hooks::{BaseServer, Request};
-use super::shutdown::{State, Working};
+use super::hooks::{BaseServer, Request, ServerSocket};
+use super::shutdown::State;
 use crate::addr::Addr;
+use crate::error::{ErrorKind, Result};
 
 /// What every thread of a server shares.
 #[doc(hidden)] // named by what the mix-ins seal
@@ -18,15 +19,37 @@ pub struct Worker<S> {
 }
 
 impl<S> Worker<S> {
-    /// Runs the handler and closes the request.
-    pub(super) fn work<R>(&self, mut request: R, working: Working)
+    /// Takes a request, if there is one.
+    pub(super) fn receive<R>(&self, socket: &ServerSocket) -> Result<Option<R>>
     where
         R: Request,
         S: BaseServer<R>,
     {
+        match self.server.get_request(socket) {
+            // Nobody was there after all, or is no more.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::WouldBlock | ErrorKind::Aborted | ErrorKind::Reset
+                ) =>
+            {
+                Ok(None)
+            }
+            taken => taken.map(Some),
+        }
+    }
+
+    /// Runs the handler and closes the request.
+    pub(super) fn work<R>(&self, mut request: R)
+    where
+        R: Request,
+        S: BaseServer<R>,
+    {
+        if !request.under_way().begin() {
+            return self.refuse(request);
+        }
         self.guarded(|| {
             let client = request.client_address().clone();
-            request.begin();
             let finish = AssertUnwindSafe(|| self.server.finish_request(&mut request, &client));
             let error = match catch_unwind(finish) {
                 Ok(Ok(())) => None,
@@ -38,7 +61,6 @@ impl<S> Worker<S> {
             }
             self.server.shutdown_request(request);
         });
-        drop(working); // when the request is closed, and not before
     }
 
     /// Closes a request that nobody works on.
@@ -48,6 +70,18 @@ impl<S> Worker<S> {
         S: BaseServer<R>,
     {
         self.guarded(|| self.server.shutdown_request(request));
+    }
+
+    /// The same without a goodbye, and with a reset.
+    pub(super) fn reset<R>(&self, mut request: R)
+    where
+        R: Request,
+        S: BaseServer<R>,
+    {
+        self.guarded(|| {
+            request.reset();
+            self.server.close_request(request);
+        });
     }
 
     /// Closes a request that could not be worked on.

@@ -132,7 +132,7 @@ impl BaseServer<StreamRequest> for Two {
     fn handler(&self, _: &Addr) -> AtWork {
         AtWork(self.0.clone())
     }
-    fn max_threads(&self) -> usize {
+    fn max_requests(&self) -> usize {
         2
     }
 }
@@ -171,7 +171,7 @@ fn a_port_that_is_taken_is_said_and_nothing_is_left_bound() {
     // Closed with its server: the port is free at once, whoever was connected.
     let server = TcpServer::new(at, || Fails).unwrap();
     let client = dial(at);
-    server.close().unwrap();
+    server.close(std::time::Duration::ZERO).unwrap();
     drop(client);
     TcpServer::new(at, || Fails).unwrap();
 }

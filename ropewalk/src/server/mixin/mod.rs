@@ -2,11 +2,13 @@
 //! Owns: the choice, which is a type. Never: knows what a request is or what its handler
 //! does with it.
 
+mod pooling;
 mod serial;
 mod threading;
 
 use std::sync::Arc;
 
+pub use pooling::{Pooling, WhenFull};
 pub use serial::Serial;
 pub use threading::Threading;
 
@@ -14,8 +16,8 @@ use super::hooks::{BaseServer, Request};
 use super::worker::Worker;
 use crate::error::Result;
 
-/// Where a request runs: [`Serial`] or [`Threading`]. Sealed; it is the last parameter of
-/// [`Server`](crate::server::Server), and has no values.
+/// Where a request runs: [`Serial`], [`Threading`] or [`Pooling`]. Sealed; it is the last
+/// parameter of [`Server`](crate::server::Server), and has no values.
 ///
 /// ```
 /// use ropewalk::server::{BaseServer, MixIn, Server, StreamRequest};

@@ -32,6 +32,6 @@ impl Place for Serial {
     }
 
     fn process<R: Request, S: BaseServer<R>>(_: &(), worker: &Arc<Worker<S>>, request: R) {
-        worker.work(request, worker.state.work());
+        worker.work(request);
     }
 }

@@ -1,5 +1,5 @@
 //! A thread for each request.
-//! Owns: starting it, and the bound on how many there are.
+//! Owns: starting it.
 //! Never: talks with a peer in the serving thread, not even to say goodbye.
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::server::handler::HandlerError;
 
 /// Each request runs in a thread of its own, at most
-/// [`max_threads`](crate::server::BaseServer::max_threads) at once.
+/// [`max_requests`](crate::server::BaseServer::max_requests) at once.
 ///
 /// Threads are not joined: a handler that never returns keeps its own thread, and nobody
 /// else. It has no values, and can't be made alone: it is the parameter of a server.
@@ -40,14 +40,6 @@ impl Place for Threading {
     }
 
     fn process<R: Request, S: BaseServer<R>>(_: &(), worker: &Arc<Worker<S>>, request: R) {
-        let most = worker.server.max_threads();
-        // Only this thread begins any, so it is no more than that.
-        if worker.state.working() >= most {
-            let client = request.client_address();
-            tracing::warn!("{client} was turned away: {most} threads work already");
-            return worker.refuse(request);
-        }
-        let working = worker.state.work();
         // Left in the seat if there is no thread to take it.
         let seat = Arc::new(Mutex::new(Some(request)));
         let take =
@@ -56,7 +48,7 @@ impl Place for Threading {
         let name = "ropewalk-request".to_owned();
         let spawned = std::thread::Builder::new().name(name).spawn(move || {
             if let Some(request) = take(&inside) {
-                its_worker.work(request, working);
+                its_worker.work(request);
             }
         });
         let Err(error) = spawned else { return };
