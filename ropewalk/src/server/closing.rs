@@ -70,14 +70,17 @@ impl<R: Request, S: BaseServer<R>, M: MixIn> Server<R, S, M> {
     /// on, who waits in the queue is reset, and what failed is told to the log alone.
     ///
     /// # Errors
-    /// What the hook [`server_close`](BaseServer::server_close) gave; everything else was done all the same.
+    /// What the hook [`server_close`](BaseServer::server_close) gave; everything else was done
+    /// all the same.
     ///
     /// ```
     /// # use ropewalk::server::{HandlerResult, StreamRequest, StreamRequestHandler, TcpServer};
     /// # use std::time::Duration;
     /// # struct Hello;
     /// # impl StreamRequestHandler for Hello {
-    /// #     fn handle(&mut self, r: &mut StreamRequest) -> HandlerResult { Ok(r.send_all(b"hello")?) }
+    /// #     fn handle(&mut self, request: &mut StreamRequest) -> HandlerResult {
+    /// #         Ok(request.send_all(b"hello")?)
+    /// #     }
     /// # }
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let server = TcpServer::new(0, || Hello)?;

@@ -33,9 +33,10 @@ use crate::socket;
 /// [`get_request`](Self::get_request), those of a pool ([`max_workers`](Self::max_workers),
 /// [`max_queued`](Self::max_queued), [`when_full`](Self::when_full)) before it as well. A
 /// request that is refused, by a bound or by [`verify_request`](Self::verify_request), goes
-/// straight to [`shutdown_request`](Self::shutdown_request). What panics in the thread that works, in
-/// `verify_request` or in `process_request` reaches `handle_error`; a panic of another hook
-/// of the serving thread is `serve_forever`'s own.
+/// straight to [`shutdown_request`](Self::shutdown_request).
+///
+/// What panics in the thread that works, in `verify_request` or in `process_request` reaches
+/// `handle_error`; a panic of another hook of the serving thread is `serve_forever`'s own.
 ///
 /// The hooks are shared by all threads, so a server's state is atomics and locks.
 ///
