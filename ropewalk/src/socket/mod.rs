@@ -549,7 +549,7 @@ impl fmt::Debug for Socket {
         shown.field("family", &self.family).field("kind", &self.kind);
         shown.field("protocol", &self.protocol);
         let Some(socket) = &self.inner else { return shown.field("closed", &true).finish() };
-        shown.field("socket", socket).field("timeout", &self.timeout());
+        shown.field("descriptor", &sys::lend(socket)).field("timeout", &self.timeout());
         for (name, addr) in [("local", self.local_addr()), ("peer", self.peer_addr())] {
             if let Ok(addr) = addr {
                 shown.field(name, &addr);

@@ -1,5 +1,6 @@
 //! CPython's named tests of `socket` and `socketserver`, each as a test of ours with its name:
 //! a module for each of its classes, a function for each of its methods.
+//! `docs/cpython-tests.md` says how to find one, and where one is missing and why.
 
 #![allow(unreachable_pub, dead_code, reason = "what the rig has serves several test binaries")]
 #![allow(clippy::unwrap_used, reason = "a test's way to fail")]
@@ -11,13 +12,24 @@ mod ends;
 mod folder;
 #[path = "../rig/needs.rs"]
 mod needs;
+#[path = "../socket/parts.rs"]
+mod parts;
+#[cfg(unix)] // signals
+#[path = "../rig/rain.rs"]
+mod rain;
 
 #[cfg(target_os = "linux")] // the options' numbers are not the same elsewhere
 mod ancillary;
 #[cfg(unix)] // descriptors as numbers, and passed on
 mod descriptors;
+#[cfg(unix)] // signals
+mod eintr;
+mod files;
+mod general;
 #[cfg(unix)] // ancillary data
 mod messages;
 mod sendfile;
+mod sockets;
+mod timeouts;
 #[cfg(unix)] // paths
 mod unix;

@@ -12,6 +12,10 @@ mod folder;
 #[path = "../rig/needs.rs"]
 mod needs;
 
+#[cfg(unix)] // signals
+#[path = "../rig/rain.rs"]
+mod rain;
+
 #[cfg(unix)] // descriptors as numbers
 mod closing;
 mod datagrams;

@@ -1,35 +1,11 @@
-//! One timeout, three modes: what each says of itself and does to the descriptor.
+//! One timeout, three modes: its shortest and longest, and what is done to it from outside.
 
 use std::time::Duration;
 
 use ropewalk::socket::*;
-use rustix::fs::{OFlags, fcntl_getfl};
+use rustix::fs::OFlags;
 
 use crate::ends::{listener, watched};
-
-fn is_non_blocking(socket: &Socket) -> bool {
-    fcntl_getfl(socket).unwrap().contains(OFlags::NONBLOCK)
-}
-
-#[test]
-fn the_three_modes_are_those_of_pythons_table() {
-    let socket = Socket::new(AF_INET, SOCK_STREAM).unwrap();
-    assert_eq!((socket.timeout(), socket.is_blocking()), (None, true), "a new one blocks");
-    assert!(!is_non_blocking(&socket));
-    let second = Duration::from_secs(1);
-    for (timeout, is_blocking, on_the_descriptor) in
-        [(Some(Duration::ZERO), false, true), (Some(second), true, true), (None, true, false)]
-    {
-        socket.set_timeout(timeout).unwrap();
-        assert_eq!(socket.timeout(), timeout);
-        assert_eq!(socket.is_blocking(), is_blocking, "{timeout:?}");
-        assert_eq!(is_non_blocking(&socket), on_the_descriptor, "{timeout:?}");
-    }
-    socket.set_blocking(false).unwrap();
-    assert_eq!((socket.timeout(), is_non_blocking(&socket)), (Some(Duration::ZERO), true));
-    socket.set_blocking(true).unwrap();
-    assert_eq!((socket.timeout(), is_non_blocking(&socket)), (None, false));
-}
 
 #[test]
 fn the_shortest_timeout_is_not_taken_for_none_at_all_and_the_longest_has_an_end() {
@@ -41,21 +17,6 @@ fn the_shortest_timeout_is_not_taken_for_none_at_all_and_the_longest_has_an_end(
     }
     socket.set_timeout(Some(Duration::MAX)).unwrap();
     assert_eq!(socket.timeout(), Some(Duration::from_nanos(u64::MAX - 1)));
-}
-
-#[test]
-fn an_accepted_socket_blocks_whatever_its_listener_does() {
-    let listener = listener();
-    for timeout in [None, Some(Duration::from_secs(60)), Some(Duration::ZERO)] {
-        listener.set_timeout(timeout).unwrap();
-        let client = watched(AF_INET, SOCK_STREAM);
-        client.connect(listener.local_addr().unwrap()).unwrap();
-        let (accepted, _) = listener.accept().unwrap();
-        assert_eq!(accepted.timeout(), None, "{timeout:?}");
-        assert!(!is_non_blocking(&accepted), "{timeout:?}");
-        let made = (listener.family(), listener.kind(), listener.protocol());
-        assert_eq!((accepted.family(), accepted.kind(), accepted.protocol()), made);
-    }
 }
 
 #[test]

@@ -7,6 +7,7 @@
 mod arrows;
 mod bans;
 mod conditions;
+mod cpython;
 mod notes;
 mod shape;
 mod source;

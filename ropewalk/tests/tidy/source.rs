@@ -19,8 +19,8 @@ pub(crate) struct Source {
     line_starts: Vec<usize>,
     /// Where `#[cfg(test)]` items stand.
     tests: Vec<Range<usize>>,
-    /// Where inline modules stand.
-    modules: Vec<Range<usize>>,
+    /// Where inline modules stand, each behind where its name does.
+    modules: Vec<(Range<usize>, Range<usize>)>,
 }
 
 /// `a::b::c` as written, groups expanded: `a::{b, c}` are two.
@@ -37,6 +37,10 @@ pub(crate) struct Function<'s> {
     pub(crate) lines: usize,
     /// It carries `#[test]`.
     pub(crate) is_test: bool,
+    /// It carries `#[ignore]`.
+    pub(crate) is_ignored: bool,
+    /// The inline modules around it, the outermost first.
+    pub(crate) modules: Vec<&'s str>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -105,7 +109,12 @@ impl Source {
 
     /// How many inline modules enclose the byte at `at`.
     pub(crate) fn inline_depth(&self, at: usize) -> usize {
-        self.modules.iter().filter(|module| module.contains(&at)).count()
+        self.modules_around(at).len()
+    }
+
+    fn modules_around(&self, at: usize) -> Vec<&str> {
+        let around = self.modules.iter().filter(|(_, body)| body.contains(&at));
+        around.map(|(name, _)| &self.code[name.clone()]).collect()
     }
 
     /// Where each `word` of the code stands, and the token that follows it.
@@ -133,15 +142,18 @@ impl Source {
     /// Every function that has a name, with or without a body.
     pub(crate) fn functions(&self) -> Vec<Function<'_>> {
         let mut found = Vec::new();
-        let mut is_test = false;
+        let (mut is_test, mut is_ignored) = (false, false);
         for i in 0..self.tokens.len() {
             is_test |= self.spells(i, &["#", "[", "test", "]"]);
+            is_ignored |= self.spells(i, &["#", "[", "ignore"]);
             if self.word(i) == "fn" && is_word(self.word(i + 1)) {
                 let line = self.line(self.tokens[i].start);
                 let last = self.line(self.tokens[self.item_end(i)].start);
                 let name = self.word(i + 1);
-                found.push(Function { name, line, lines: last - line + 1, is_test });
-                is_test = false;
+                let modules = self.modules_around(self.tokens[i].start);
+                let lines = last - line + 1;
+                found.push(Function { name, line, lines, is_test, is_ignored, modules });
+                (is_test, is_ignored) = (false, false);
             }
         }
         found
@@ -234,10 +246,11 @@ impl Source {
         found
     }
 
-    fn inline_modules(&self) -> Vec<Range<usize>> {
+    fn inline_modules(&self) -> Vec<(Range<usize>, Range<usize>)> {
         let opens =
             (2..self.tokens.len()).filter(|i| self.word(*i) == "{" && self.word(i - 2) == "mod");
-        opens.map(|i| self.tokens[i].start..self.tokens[self.closing(i)].end).collect()
+        let body = |i: usize| self.tokens[i].start..self.tokens[self.closing(i)].end;
+        opens.map(|i| (self.tokens[i - 1].clone(), body(i))).collect()
     }
 
     fn begins_path(&self, i: usize) -> bool {

@@ -12,7 +12,7 @@ const COLUMN: &str = "test";
 const NONE: &str = "–";
 
 /// A test that serves more rows than this shows none of them.
-const ROWS_MAX: usize = 3;
+pub(crate) const ROWS_MAX: usize = 3;
 
 /// A row that names tests, or should.
 struct Row<'t> {
