@@ -6,7 +6,7 @@ use ropewalk::Result;
 use ropewalk::error::{ErrorKind, Operation};
 use ropewalk::socket::*;
 
-use crate::ends::{SOON, WATCHDOG, full_listener, listener, tcp_pair, udp};
+use crate::ends::{SOON, full_listener, listener, tcp_pair, udp};
 
 /// It is our deadline that has passed: the system says nothing of it.
 #[track_caller]
@@ -48,7 +48,7 @@ mod tcp_timeout_test {
     #[test]
     #[cfg(unix)] // Windows has no signals
     fn test_interrupted_timeout() {
-        let listener = listener_with(WATCHDOG);
+        let listener = listener_with(crate::ends::WATCHDOG);
         let client = crate::ends::watched(AF_INET, SOCK_STREAM);
         let at = listener.local_addr().unwrap();
         let accepted =
