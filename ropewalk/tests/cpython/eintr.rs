@@ -95,7 +95,7 @@ fn sends_all_under_signals(timeout: Option<std::time::Duration>) {
             std::io::Read::read_to_end(&mut &server, &mut arrived).unwrap();
             arrived
         });
-        under_signals(|| client.send_all(&data), || ready.send(()).unwrap()).unwrap();
+        under_signals(|| client.send_all(&data), move || ready.send(()).unwrap()).unwrap();
         drop(client);
         reading.join().unwrap()
     });

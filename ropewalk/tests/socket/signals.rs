@@ -21,6 +21,19 @@ fn a_signal_does_not_move_a_deadline() {
 }
 
 #[test]
+fn each_way_to_receive_goes_on_after_a_signal_where_it_has_no_deadline() {
+    let (socket, other) = (udp(), udp());
+    socket.set_timeout(None).unwrap();
+    let to = socket.local_addr().unwrap();
+    let send = || assert_eq!(other.send_to(b"hello", &to).unwrap(), 5);
+    let mut buffer = [0; 16];
+    assert_eq!(under_signals(|| socket.recv(16), send).unwrap(), b"hello");
+    assert_eq!(under_signals(|| socket.recv_into(&mut buffer), send).unwrap(), 5);
+    assert_eq!(under_signals(|| socket.recv_from(16), send).unwrap().bytes, b"hello");
+    assert_eq!(under_signals(|| socket.recv_from_into(&mut buffer), send).unwrap().bytes, 5);
+}
+
+#[test]
 fn connecting_goes_on_after_a_signal_in_every_mode() {
     for timeout in [None, Some(WATCHDOG)] {
         let (listener, queue, at) = full_listener(AF_INET, ("127.0.0.1", 0).into());
