@@ -18,7 +18,7 @@ mod general_module_tests {
     fn test_repr() {
         let mut socket = stream();
         let shown = format!("{socket:?}");
-        for part in ["family: Inet", "kind: Stream", "protocol: 0", "local: "] {
+        for part in ["family: Inet", "kind: Stream", "protocol: 0"] {
             assert!(shown.contains(part), "{part} is not in {shown}");
         }
         assert!(!shown.contains("peer") && !shown.contains("closed"), "{shown}");
@@ -29,7 +29,7 @@ mod general_module_tests {
         }
         socket.bind(("127.0.0.1", 0)).unwrap();
         let (shown, port) = (format!("{socket:?}"), socket.local_addr().unwrap().port().unwrap());
-        assert!(shown.contains(&format!("127.0.0.1:{port}")), "{shown}");
+        assert!(shown.contains(&format!("local: Ip(127.0.0.1:{port})")), "{shown}");
         socket.close().unwrap();
         let shown = format!("{socket:?}");
         assert!(shown.contains("closed") && !shown.contains("local"), "{shown}");
