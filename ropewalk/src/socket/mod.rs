@@ -201,6 +201,9 @@ impl Socket {
 
     /// The same with the protocol by its number, where several fit; 0 is the usual one.
     ///
+    /// Both take a kind with bits beside its number, made by [`Kind::from`]: with
+    /// `SOCK_NONBLOCK` the socket does not block. [`Socket::kind`] is without them.
+    ///
     /// # Errors
     /// As [`Socket::new`], and of the system where the protocol does not fit.
     ///
@@ -222,12 +225,15 @@ impl Socket {
                 let what = format!("({family}, {kind}, protocol {protocol})");
                 Error::from_io(Operation::Open, what, error)
             })?;
-        let kind = match kind {
-            // Its number may have had bits beside it, as `SOCK_CLOEXEC`.
-            Kind::Other(_) => sys::what_is(&inner).map_or(kind, |(_, kind, _)| kind),
-            named => named,
+        let Kind::Other(_) = kind else {
+            return Ok(Socket::around(inner, family, kind, protocol));
         };
-        Ok(Socket::around(inner, family, kind, protocol))
+        // Its number may have had bits beside it, as `SOCK_CLOEXEC` and `SOCK_NONBLOCK`.
+        let kind = sys::what_is(&inner).map_or(kind, |(_, kind, _)| kind);
+        let blocks = !sys::is_non_blocking(&inner);
+        let socket = Socket::around(inner, family, kind, protocol);
+        socket.set_blocking(blocks)?;
+        Ok(socket)
     }
 
     fn around(inner: socket2::Socket, family: Family, kind: Kind, protocol: i32) -> Socket {

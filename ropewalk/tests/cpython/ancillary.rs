@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use ropewalk::socket::*;
 
-use crate::messages::{BOTH, Ends, Got, INT, MSG, Over, ends};
+use crate::messages::{BOTH, Ends, Got, INT, Over, ends};
+use crate::sockets::MSG;
 
 mod rfc3542_ancillary_test {
     use super::*;

@@ -10,7 +10,8 @@ use ropewalk::socket::*;
 
 use crate::ends::{listener, tcp_pair, udp, watched};
 use crate::folder::Folder;
-use crate::messages::{BOTH, Got, INT, MSG, receive, unix_pair};
+use crate::messages::{BOTH, Got, INT, receive, unix_pair};
+use crate::sockets::MSG;
 
 /// Files, each with its own number in it.
 fn files(count: usize) -> Vec<File> {

@@ -3,6 +3,7 @@
 //!
 //! A handler of Python's may raise, and so end the call. None of ours can: each call goes on.
 
+use std::io::{IoSlice, IoSliceMut};
 use std::sync::mpsc;
 
 use ropewalk::Result;
@@ -20,6 +21,11 @@ fn full(timeout: Option<std::time::Duration>) -> (Socket, Socket) {
     fill(&client);
     server.set_blocking(false).unwrap();
     (client, server)
+}
+
+/// Sends a byte as a message.
+fn send_message(socket: &Socket) -> Result<usize> {
+    socket.send_msg(&[IoSlice::new(b"x")], &[], Flags::default(), None)
 }
 
 fn make_room(server: &Socket) {
@@ -61,6 +67,19 @@ mod interrupted_recv_timeout_test {
         let count = received(|socket| socket.recv_from_into(&mut buffer)).bytes;
         assert_eq!(&buffer[..count], MSG);
     }
+
+    #[test]
+    fn test_interrupted_recvmsg_timeout() {
+        assert_eq!(received(|socket| socket.recv_msg(1024, 0, Flags::default())).bytes, MSG);
+    }
+
+    #[test]
+    fn test_interrupted_recvmsg_into_timeout() {
+        let mut buffer = [0; 1024];
+        let mut parts = [IoSliceMut::new(&mut buffer)];
+        let count = received(|socket| socket.recv_msg_into(&mut parts, 0, Flags::default())).bytes;
+        assert_eq!(&buffer[..count], MSG);
+    }
 }
 
 mod interrupted_send_timeout_test {
@@ -79,6 +98,12 @@ mod interrupted_send_timeout_test {
         let to = server.local_addr().unwrap();
         let sent = under_signals(|| client.send_to(b"x", to), || make_room(&server));
         assert_eq!(sent.unwrap(), 1);
+    }
+
+    #[test]
+    fn test_interrupted_sendmsg_timeout() {
+        let (client, server) = full(Some(WATCHDOG));
+        assert_eq!(under_signals(|| send_message(&client), || make_room(&server)).unwrap(), 1);
     }
 }
 
@@ -118,20 +143,36 @@ mod general_module_tests {
 mod socket_eintr_test {
     use super::*;
 
-    #[test]
-    fn test_recv() {
+    /// A byte that comes while signals rain on the receiver, three times.
+    fn receives(receive: impl Fn(&Socket) -> Result<Vec<u8>> + Sync) {
         let (client, server) = tcp_pair();
         client.set_timeout(None).unwrap();
         for byte in [b"x", b"y", b"z"] {
-            let got = under_signals(|| client.recv(1), || server.send_all(byte).unwrap());
+            let got = under_signals(|| receive(&client), || server.send_all(byte).unwrap());
             assert_eq!(got.unwrap(), byte);
         }
+    }
+
+    #[test]
+    fn test_recv() {
+        receives(|client| client.recv(1));
+    }
+
+    #[test]
+    fn test_recvmsg() {
+        receives(|client| client.recv_msg(1, 0, Flags::default()).map(|message| message.bytes));
     }
 
     #[test]
     fn test_send() {
         let (client, server) = full(None);
         assert_eq!(under_signals(|| client.send(b"x"), || make_room(&server)).unwrap(), 1);
+    }
+
+    #[test]
+    fn test_sendmsg() {
+        let (client, server) = full(None);
+        assert_eq!(under_signals(|| send_message(&client), || make_room(&server)).unwrap(), 1);
     }
 
     #[test]

@@ -8,9 +8,7 @@ use ropewalk::socket::*;
 
 use crate::ends::{SOON, WATCHDOG, tcp_pair, udp, watched};
 use crate::needs::needs;
-
-/// What is sent: it is no ASCII, and ends a line.
-pub const MSG: &[u8] = "who was here \u{1234}\r\n".as_bytes();
+use crate::sockets::MSG;
 
 /// The bytes of a descriptor's number, as of each other number in ancillary data.
 pub const INT: usize = size_of::<i32>();

@@ -16,6 +16,12 @@ fn connecting() -> (Socket, Socket) {
     (listener, client)
 }
 
+/// A socket whose kind is written with bits beside it.
+#[cfg(target_os = "linux")] // the bits are Linux's
+pub fn made_with(bits: i32) -> Socket {
+    Socket::new(AF_INET, Kind::from(SOCK_STREAM.number() | bits)).unwrap()
+}
+
 pub fn wait_until_readable(socket: &Socket) {
     let watchdog = Timespec { tv_sec: WATCHDOG.as_secs().try_into().unwrap(), tv_nsec: 0 };
     assert_eq!(poll(&mut [PollFd::new(socket, PollFlags::IN)], Some(&watchdog)).unwrap(), 1);
@@ -92,11 +98,9 @@ mod basic_tcp_test {
         assert_eq!(client.recv(1024).unwrap_err().kind(), ErrorKind::Closed);
         client.close().unwrap();
         server.send(MSG).unwrap();
-        let mut other = std::net::TcpStream::from(descriptor);
-        assert_eq!(Some(other.local_addr().unwrap()), ours.ip());
-        let mut arrived = vec![0; MSG.len()];
-        std::io::Read::read_exact(&mut other, &mut arrived).unwrap();
-        assert_eq!(arrived, MSG);
+        let other = Socket::from_fd(descriptor).unwrap();
+        assert_eq!(other.local_addr().unwrap(), ours);
+        assert_eq!(other.recv(1024).unwrap(), MSG);
     }
 }
 
@@ -175,6 +179,13 @@ mod non_blocking_tcp_tests {
     }
 
     #[test]
+    #[cfg(target_os = "linux")] // the bit is Linux's
+    fn test_init_non_blocking() {
+        assert_mode(&made_with(libc::SOCK_NONBLOCK), Some(Duration::ZERO));
+        assert_mode(&made_with(libc::SOCK_CLOEXEC), None);
+    }
+
+    #[test]
     fn test_inherit_flags_blocking() {
         for timeout in [Some(WATCHDOG), None, Some(Duration::ZERO)] {
             let (listener, _client) = connecting();
@@ -210,6 +221,7 @@ mod non_blocking_tcp_tests {
     }
 }
 
+#[cfg(target_os = "linux")] // the constant is Linux's
 mod nonblock_constant_test {
     use std::time::Duration;
 
@@ -217,8 +229,7 @@ mod nonblock_constant_test {
 
     #[test]
     fn test_sock_nonblock() {
-        let socket = Socket::new(AF_INET, SOCK_STREAM).unwrap();
-        socket.set_blocking(false).unwrap();
+        let socket = made_with(libc::SOCK_NONBLOCK);
         assert_mode(&socket, Some(Duration::ZERO));
         socket.set_blocking(true).unwrap();
         assert_mode(&socket, None);
@@ -230,6 +241,17 @@ mod nonblock_constant_test {
         assert_mode(&socket, Some(Duration::from_secs(2)));
         socket.set_blocking(true).unwrap();
         assert_mode(&socket, None);
+    }
+}
+
+#[cfg(unix)] // descriptors are what is inherited
+mod inheritance_test {
+    use super::*;
+
+    #[test]
+    fn test_socketpair() {
+        let (ours, theirs) = socketpair().unwrap();
+        assert!(!ours.is_inheritable().unwrap() && !theirs.is_inheritable().unwrap());
     }
 }
 

@@ -98,6 +98,12 @@ pub(crate) fn recv_with(socket: &Socket, buffer: &mut [u8], flags: i32) -> io::R
 /// Room for a datagram needs no preparation: the kernel says how much it wrote.
 pub(super) fn prepare(_: &mut [MaybeUninit<u8>]) {}
 
+/// Whether calls to the descriptor itself do not wait.
+pub(crate) fn is_non_blocking(socket: &Socket) -> bool {
+    // Of an open descriptor it can always be asked.
+    rustix::fs::fcntl_getfl(socket).is_ok_and(|is| is.contains(rustix::fs::OFlags::NONBLOCK))
+}
+
 /// Sends what the kernel takes. A peer that is gone is an error, not a signal.
 #[inline]
 pub(crate) fn send(socket: &Socket, data: &[u8]) -> io::Result<usize> {

@@ -76,6 +76,11 @@ pub(super) fn prepare(room: &mut [MaybeUninit<u8>]) {
     room.fill(MaybeUninit::new(0));
 }
 
+/// No number of a kind has a bit for it.
+pub(crate) fn is_non_blocking(_: &Socket) -> bool {
+    false
+}
+
 /// Sends what the kernel takes.
 pub(crate) fn send(mut socket: &Socket, data: &[u8]) -> io::Result<usize> {
     retry(|| socket.write(data))
