@@ -5,6 +5,11 @@
 #![allow(unreachable_pub, dead_code, reason = "what the rig has serves several test binaries")]
 #![allow(clippy::unwrap_used, reason = "a test's way to fail")]
 #![allow(clippy::print_stderr, reason = "a test that is not run says so")]
+// Some modules have tests for Linux alone.
+#![cfg_attr(
+    not(target_os = "linux"),
+    allow(unused_imports, reason = "some tests are of Linux alone")
+)]
 
 #[path = "../socket/ends.rs"]
 mod ends;
