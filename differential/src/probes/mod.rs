@@ -6,8 +6,17 @@ mod binding;
 mod closing;
 mod connecting;
 mod constructor;
+mod datagrams;
 mod modes;
+mod streams;
 
 /// Every section, in the order of the table.
-pub(crate) const SECTIONS: &[&[Probe]] =
-    &[modes::PROBES, constructor::PROBES, binding::PROBES, connecting::PROBES, closing::PROBES];
+pub(crate) const SECTIONS: &[&[Probe]] = &[
+    modes::PROBES,
+    constructor::PROBES,
+    binding::PROBES,
+    connecting::PROBES,
+    streams::PROBES,
+    datagrams::PROBES,
+    closing::PROBES,
+];
