@@ -2,12 +2,14 @@
 
 use crate::outcome::Probe;
 
+mod addresses;
 mod binding;
 mod closing;
 mod connecting;
 mod constructor;
 mod datagrams;
 mod modes;
+mod options;
 mod streams;
 
 /// Every section, in the order of the table.
@@ -19,4 +21,6 @@ pub(crate) const SECTIONS: &[&[Probe]] = &[
     streams::PROBES,
     datagrams::PROBES,
     closing::PROBES,
+    options::PROBES,
+    addresses::PROBES,
 ];
