@@ -14,7 +14,7 @@ use crate::tool::{Net, Place, Tool, datagrams, streams};
 pub fn family(net: Net) -> Family {
     match net {
         Net::Tcp | Net::Udp => AF_INET,
-        Net::Tcp6 => AF_INET6,
+        Net::Tcp6 | Net::Udp6 => AF_INET6,
         _ => AF_UNIX,
     }
 }

@@ -124,6 +124,7 @@ pub enum Table {
     Tcp,
     Tcp6,
     Udp,
+    Udp6,
     UnixStreams,
     UnixDatagrams,
 }
@@ -134,6 +135,7 @@ impl Table {
             Table::Tcp => "/proc/net/tcp",
             Table::Tcp6 => "/proc/net/tcp6",
             Table::Udp => "/proc/net/udp",
+            Table::Udp6 => "/proc/net/udp6",
             Table::UnixStreams | Table::UnixDatagrams => "/proc/net/unix",
         }
     }
@@ -142,7 +144,7 @@ impl Table {
     fn waiting(self) -> &'static str {
         match self {
             Table::Tcp | Table::Tcp6 => "0A", // listening
-            Table::Udp => "07",               // without a peer
+            Table::Udp | Table::Udp6 => "07", // without a peer
             Table::UnixStreams => "00010000", // accepting
             Table::UnixDatagrams => "00000000",
         }

@@ -26,6 +26,7 @@ pub enum Net {
     Tcp,
     Tcp6,
     Udp,
+    Udp6,
     UnixStreams,
     UnixDatagrams,
     /// The same two under a name in the abstract namespace.
@@ -36,15 +37,22 @@ pub enum Net {
 /// Every kind of stream that this machine has.
 #[track_caller]
 pub fn streams() -> Vec<Net> {
-    let has_v6 = std::net::TcpListener::bind(("::1", 0)).is_ok();
     let mut nets = vec![Net::Tcp, Net::UnixStreams, Net::AbstractStreams];
-    nets.extend(needs::needs("IPv6", has_v6).then_some(Net::Tcp6));
+    nets.extend(has_v6().then_some(Net::Tcp6));
     nets
 }
 
-/// Every kind of datagram.
-pub fn datagrams() -> [Net; 3] {
-    [Net::Udp, Net::UnixDatagrams, Net::AbstractDatagrams]
+/// Every kind of datagram that this machine has.
+#[track_caller]
+pub fn datagrams() -> Vec<Net> {
+    let mut nets = vec![Net::Udp, Net::UnixDatagrams, Net::AbstractDatagrams];
+    nets.extend(has_v6().then_some(Net::Udp6));
+    nets
+}
+
+#[track_caller]
+fn has_v6() -> bool {
+    needs::needs("IPv6", std::net::UdpSocket::bind(("::1", 0)).is_ok())
 }
 
 /// Where one end is.
@@ -74,7 +82,7 @@ impl Place {
 
 impl Net {
     pub fn host(self) -> &'static str {
-        if self == Net::Tcp6 { "::1" } else { "127.0.0.1" }
+        if matches!(self, Net::Tcp6 | Net::Udp6) { "::1" } else { "127.0.0.1" }
     }
 
     pub fn is_abstract(self) -> bool {
@@ -84,7 +92,7 @@ impl Net {
     /// A place that no other test has: a port of the system's choice, or a path in the folder.
     pub fn free(self, folder: &Path, name: &str) -> Place {
         match self {
-            Net::Tcp | Net::Tcp6 | Net::Udp => Place::Port(0),
+            Net::Tcp | Net::Tcp6 | Net::Udp | Net::Udp6 => Place::Port(0),
             Net::UnixStreams | Net::UnixDatagrams => Place::Path(folder.join(name)),
             Net::AbstractStreams | Net::AbstractDatagrams => {
                 let unique = folder.file_name().unwrap().to_str().unwrap();
@@ -98,6 +106,7 @@ impl Net {
             Net::Tcp => Table::Tcp,
             Net::Tcp6 => Table::Tcp6,
             Net::Udp => Table::Udp,
+            Net::Udp6 => Table::Udp6,
             Net::UnixStreams | Net::AbstractStreams => Table::UnixStreams,
             Net::UnixDatagrams | Net::AbstractDatagrams => Table::UnixDatagrams,
         }
@@ -129,16 +138,17 @@ impl Tool {
         let words = match (self, net) {
             (Tool::Python, _) => return python(PYTHON_CLIENT, net, &at, &own),
             (Tool::Netcat, Net::Tcp | Net::Tcp6) => format!("nc -N {host} {at}"),
-            (Tool::Netcat, Net::Udp) => format!("nc -u {host} {at}"),
+            (Tool::Netcat, Net::Udp | Net::Udp6) => format!("nc -u {host} {at}"),
             (Tool::Netcat, Net::UnixStreams) => format!("nc -N -U {at}"),
             (Tool::Netcat, Net::UnixDatagrams) => format!("nc -u -U -s {own} {at}"),
             (Tool::Ncat, Net::Tcp | Net::Tcp6) => format!("ncat {host} {at}"),
-            (Tool::Ncat, Net::Udp) => format!("ncat -u {host} {at}"),
+            (Tool::Ncat, Net::Udp | Net::Udp6) => format!("ncat -u {host} {at}"),
             (Tool::Ncat, Net::UnixStreams) => format!("ncat -U {at}"),
             (Tool::Ncat, Net::UnixDatagrams) => format!("ncat -u -U -s {own} {at}"),
             (Tool::Socat, Net::Tcp) => format!("socat -t60 - TCP4:{host}:{at}"),
             (Tool::Socat, Net::Tcp6) => format!("socat -t60 - TCP6:[{host}]:{at}"),
             (Tool::Socat, Net::Udp) => format!("socat -t60 - UDP4:{host}:{at}"),
+            (Tool::Socat, Net::Udp6) => format!("socat -t60 - UDP6:[{host}]:{at}"),
             (Tool::Socat, Net::UnixStreams) => format!("socat -t60 - UNIX-CONNECT:{at}"),
             (Tool::Socat, Net::UnixDatagrams) => {
                 format!("socat -t60 - UNIX-SENDTO:{at},bind={own}")
@@ -163,16 +173,17 @@ impl Tool {
                 return Some(ready(python(PYTHON_SERVER, net, &word, "")?, net, at));
             }
             (Tool::Netcat, Net::Tcp | Net::Tcp6) => format!("nc -N -l {host} {word}"),
-            (Tool::Netcat, Net::Udp) => format!("nc -u -l {host} {word}"),
+            (Tool::Netcat, Net::Udp | Net::Udp6) => format!("nc -u -l {host} {word}"),
             (Tool::Netcat, Net::UnixStreams) => format!("nc -N -l -U {word}"),
             (Tool::Netcat, Net::UnixDatagrams) => format!("nc -u -l -U {word}"),
             (Tool::Ncat, Net::Tcp | Net::Tcp6) => format!("ncat -l {host} {word}"),
-            (Tool::Ncat, Net::Udp) => format!("ncat -u -l {host} {word}"),
+            (Tool::Ncat, Net::Udp | Net::Udp6) => format!("ncat -u -l {host} {word}"),
             (Tool::Ncat, Net::UnixStreams) => format!("ncat -l -U {word}"),
             (Tool::Ncat, Net::UnixDatagrams) => format!("ncat -u -l -U {word}"),
             (Tool::Socat, Net::Tcp) => format!("socat -t60 - TCP4-LISTEN:{word},bind={host}"),
             (Tool::Socat, Net::Tcp6) => format!("socat -t60 - TCP6-LISTEN:{word},bind=[{host}]"),
             (Tool::Socat, Net::Udp) => format!("socat -t60 - UDP4-LISTEN:{word},bind={host}"),
+            (Tool::Socat, Net::Udp6) => format!("socat -t60 - UDP6-LISTEN:{word},bind=[{host}]"),
             (Tool::Socat, Net::UnixStreams) => format!("socat -t60 - UNIX-LISTEN:{word}"),
             (Tool::Socat, Net::UnixDatagrams) => format!("socat -t60 - UNIX-RECVFROM:{word}"),
             (Tool::Socat, Net::AbstractStreams) => format!("socat -t60 - ABSTRACT-LISTEN:{word}"),
@@ -212,6 +223,7 @@ fn python(script: &str, net: Net, at: &str, own: &str) -> Option<Program> {
         Net::Tcp => ("AF_INET", "SOCK_STREAM"),
         Net::Tcp6 => ("AF_INET6", "SOCK_STREAM"),
         Net::Udp => ("AF_INET", "SOCK_DGRAM"),
+        Net::Udp6 => ("AF_INET6", "SOCK_DGRAM"),
         Net::UnixStreams | Net::AbstractStreams => ("AF_UNIX", "SOCK_STREAM"),
         Net::UnixDatagrams | Net::AbstractDatagrams => ("AF_UNIX", "SOCK_DGRAM"),
     };
