@@ -88,6 +88,9 @@ pub(crate) enum Model {
     Reactor,
     /// A thread for each connection.
     Threads,
+    /// Threads that are kept, at most 64 for each endpoint: a connection has one to its end,
+    /// and others wait for it.
+    Pool,
 }
 
 /// Talk to a server: standard input goes to it, what it answers to standard output.

@@ -6,6 +6,32 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ropewalk::Remote;
 use ropewalk::clock::Time;
+use ropewalk::server::ShutdownHandle;
+
+/// What is to end.
+pub(crate) enum Stop {
+    Engine(Remote),
+    /// One server for each endpoint.
+    Servers(Vec<ShutdownHandle>),
+}
+
+impl Stop {
+    /// In order; or at once. One that is gone has ended already.
+    fn ask(&self, at_once: bool) {
+        match self {
+            Stop::Engine(remote) if at_once => drop(remote.drain(std::time::Duration::ZERO)),
+            Stop::Engine(remote) => drop(remote.stop()),
+            Stop::Servers(servers) => {
+                for server in servers {
+                    server.shutdown();
+                    if at_once {
+                        server.abort_clients();
+                    }
+                }
+            }
+        }
+    }
+}
 
 /// The last signal that asked for an end, and when the first one came.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +56,7 @@ impl Signals {
 
 /// Begins to hear. `listing` writes the table.
 pub(crate) fn hear(
-    remote: Remote,
+    stop: Stop,
     now: impl Fn() -> Time + Send + 'static,
     listing: impl Fn() + Send + 'static,
 ) -> std::io::Result<Signals> {
@@ -41,8 +67,7 @@ pub(crate) fn hear(
             told.lock().unwrap_or_else(PoisonError::into_inner);
         let since = told.map_or_else(&now, |before| before.since);
         let again = told.replace(Asked { signal, since }).is_some();
-        // If it is gone, it has ended already.
-        let _ = if again { remote.drain(std::time::Duration::ZERO) } else { remote.stop() };
+        stop.ask(again);
     };
     Ok(Signals { asked, _guard: system::hear(end, listing)? })
 }

@@ -2,15 +2,16 @@
 //! Owns: the course of a server's life, and what is told of it. Never: writes to standard
 //! output; that is for what a peer says.
 
+mod mixed;
 mod spot;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use ropewalk::limits::Limits;
-use ropewalk::server::ThreadServer;
+use ropewalk::server::{Pooling, Threading};
 use ropewalk::service::{Discard, Echo, Timestamp};
-use ropewalk::{Addr, DatagramProtocol, Protocol, Reactor, Remote, Report};
+use ropewalk::{Addr, DatagramProtocol, Protocol, Reactor, Report};
 
 use crate::args::{Model, Serve};
 use crate::explain;
@@ -18,7 +19,7 @@ use crate::failure::{self, Failure};
 use crate::figures;
 use crate::log::{Level, Log};
 use crate::services::{self, Service};
-use crate::signals::{self, Asked, Signals};
+use crate::signals::{self, Asked, Signals, Stop};
 use crate::stdio;
 use crate::watch::{At, Label, Watch};
 use spot::{Spot, Wanted};
@@ -66,7 +67,8 @@ impl Server<'_> {
     {
         match self.serve.model {
             Model::Reactor => self.run_reactor(make),
-            Model::Threads => self.run_threads(make),
+            Model::Threads => self.run_mixed::<Threading, _, _>(make),
+            Model::Pool => self.run_mixed::<Pooling, _, _>(make),
         }
     }
 
@@ -90,28 +92,9 @@ impl Server<'_> {
                 }
             }
         })?;
-        let signals = self.hear(reactor.remote());
+        let signals = self.hear(Stop::Engine(reactor.remote()));
         self.tell_serving(&bound);
         self.conclude(reactor.run_reporting(), signals.as_ref())
-    }
-
-    fn run_threads<P, F>(&self, make: F) -> Result<u8, Failure>
-    where
-        P: Protocol + 'static,
-        F: Fn() -> P + Clone + Send + 'static,
-    {
-        let server = ThreadServer::with(self.limits(), Some(self.watch.clone()))
-            .map_err(|error| explain::plain(&error))?;
-        let bound = self.bind(|spot, label| match &spot.at {
-            Wanted::Stream(site) => {
-                let factory = At::new(label, &spot.endpoint, make.clone());
-                Ok(server.listen_with(site, spot.endpoint.options(), factory)?.addrs().to_vec())
-            }
-            Wanted::Datagrams(_) => Ok(Vec::new()), // refused when it was read
-        })?;
-        let signals = self.hear(server.remote());
-        self.tell_serving(&bound);
-        self.conclude(server.serve_reporting(), signals.as_ref())
     }
 
     fn limits(&self) -> Limits {
@@ -135,9 +118,9 @@ impl Server<'_> {
     }
 
     /// Signals stop it. Where there are none, ending it ends it at once: worth a word.
-    fn hear(&self, remote: Remote) -> Option<Signals> {
+    fn hear(&self, stop: Stop) -> Option<Signals> {
         let (clock, table, log) = (self.watch.clone(), self.watch.clone(), self.log.clone());
-        let heard = signals::hear(remote, move || clock.now(), move || log.lines(&table.listing()));
+        let heard = signals::hear(stop, move || clock.now(), move || log.lines(&table.listing()));
         heard.inspect_err(|error| tracing::warn!("signals are not heard: {error}")).ok()
     }
 

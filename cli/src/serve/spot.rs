@@ -31,7 +31,7 @@ impl Spot {
             Place::Udp(_) | Place::Unixgram(_) => Wanted::Datagrams(endpoint.datagram_site()?),
             _ => Wanted::Stream(endpoint.site()?),
         };
-        if let (Wanted::Datagrams(_), Model::Threads) = (&at, model) {
+        if matches!(at, Wanted::Datagrams(_)) && model != Model::Reactor {
             let sentence = format!("{endpoint} has no connections to give a thread each");
             let help = "datagrams are served by --model reactor, the default";
             return Err(Failure::new(failure::USAGE, sentence).help(help));

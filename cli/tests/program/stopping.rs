@@ -9,7 +9,9 @@ use crate::rig::{Running, Serving, TempPath, serve, write_while_taken};
 
 #[test]
 fn a_connection_that_is_open_when_told_to_stop_is_drained() {
-    for (model, signal) in [("reactor", Signal::TERM), ("threads", Signal::INT)] {
+    for (model, signal) in
+        [("reactor", Signal::TERM), ("threads", Signal::INT), ("pool", Signal::TERM)]
+    {
         let serving = serve(["echo", "tcp:0", "--model", model]);
         let mut stream = serving.dial();
         stream.write_all(b"x").unwrap();
@@ -98,7 +100,7 @@ fn a_server_that_is_to_outlive_its_terminal_does() {
 
 #[test]
 fn usr1_shows_the_connections() {
-    for model in ["reactor", "threads"] {
+    for model in ["reactor", "threads", "pool"] {
         let mut serving = serve(["echo", "tcp:0", "--model", model]);
         serving.run.signal(Signal::USR1);
         assert_eq!(serving.run.line(), "no connections\n");

@@ -26,6 +26,25 @@ pub struct Report {
     pub unsent: u64,
 }
 
+impl Report {
+    /// Both together.
+    ///
+    /// ```
+    /// use ropewalk::Report;
+    /// let mut all = Report::default();
+    /// for of_one in [Report::default(), Report::default()] {
+    ///     all.add(of_one);
+    /// }
+    /// assert_eq!(all, Report::default());
+    /// ```
+    pub fn add(&mut self, other: Report) {
+        self.open += other.open;
+        self.ended += other.ended;
+        self.cut += other.cut;
+        self.unsent += other.unsent;
+    }
+}
+
 use crate::limits::DRAIN_THREADS_MARGIN as GUESTS_MARGIN;
 
 /// A stop under way.
@@ -75,10 +94,7 @@ impl<D: Driver> Engine<D> {
 
     pub(super) fn add_to_report(&self, other: Report) {
         let mut report = self.report.get();
-        report.open += other.open;
-        report.ended += other.ended;
-        report.cut += other.cut;
-        report.unsent += other.unsent;
+        report.add(other);
         self.report.set(report);
         self.end_if_empty();
     }

@@ -23,7 +23,7 @@ use crate::socket;
 ///
 /// | who | hooks |
 /// | --- | --- |
-/// | `new` | [`request_queue_size`](Self::request_queue_size), [`allow_reuse_address`](Self::allow_reuse_address), [`allow_reuse_port`](Self::allow_reuse_port), [`max_packet_size`](Self::max_packet_size); [`server_bind`](Self::server_bind), [`server_activate`](Self::server_activate), and [`server_close`](Self::server_close) if one of them failed |
+/// | `new` | [`request_queue_size`](Self::request_queue_size), [`allow_reuse_address`](Self::allow_reuse_address), [`allow_reuse_port`](Self::allow_reuse_port), all in [`socket_options`](Self::socket_options), [`max_packet_size`](Self::max_packet_size); [`server_bind`](Self::server_bind), [`server_activate`](Self::server_activate), and [`server_close`](Self::server_close) if one of them failed |
 /// | the serving thread | [`get_request`](Self::get_request), [`verify_request`](Self::verify_request), [`process_request`](Self::process_request), then (all of the next row on a serial server, and) [`service_actions`](Self::service_actions); [`handle_timeout`](Self::handle_timeout) |
 /// | the thread that works | [`finish_request`](Self::finish_request), which is [`handler`](Self::handler), then its `setup`, `handle`, `finish`; [`handle_error`](Self::handle_error) if that failed; [`shutdown_request`](Self::shutdown_request), [`close_request`](Self::close_request) |
 /// | `close`, or the drop | [`server_close`](Self::server_close) |
@@ -124,6 +124,9 @@ use crate::socket;
 ///     }
 ///     fn allow_reuse_port(&self) -> bool {
 ///         false
+///     }
+///     fn socket_options(&self) -> SocketOptions {
+///         SocketOptions { backlog: Some(16), ttl: Some(8), ..SocketOptions::default() }
 ///     }
 ///     fn max_packet_size(&self) -> usize {
 ///         8192 // of datagram servers
@@ -235,6 +238,17 @@ pub trait BaseServer<R: Request>: Send + Sync + 'static {
     /// Whether several sockets share the port (`SO_REUSEPORT`). Asked once, by `new`.
     fn allow_reuse_port(&self) -> bool {
         false
+    }
+
+    /// How its sockets are set. By default the three above say so, and the rest is as always;
+    /// for what they do not name, such as keep-alive. Asked once, by `new`.
+    fn socket_options(&self) -> SocketOptions {
+        SocketOptions {
+            backlog: Some(self.request_queue_size()),
+            reuse_address: Some(self.allow_reuse_address()),
+            reuse_port: Some(self.allow_reuse_port()),
+            ..SocketOptions::default()
+        }
     }
 
     /// Bytes of a datagram that are received at most; the request says if there were more.

@@ -13,7 +13,6 @@ use super::serving::Server;
 use super::shutdown::{ShutdownHandle, State};
 use super::worker::Worker;
 use crate::error::{Error, ErrorKind, Operation, Result};
-use crate::options::SocketOptions;
 use crate::socket::{BorrowedDescriptor, Family, Kind, Socket};
 
 impl<R: Request, S: BaseServer<R>, M: MixIn> Server<R, S, M> {
@@ -42,12 +41,7 @@ impl<R: Request, S: BaseServer<R>, M: MixIn> Server<R, S, M> {
     /// ```
     pub fn new(at: impl Into<R::Site>, server: S) -> Result<Self> {
         let at = at.into();
-        let options = SocketOptions {
-            backlog: Some(server.request_queue_size()),
-            reuse_address: Some(server.allow_reuse_address()),
-            reuse_port: Some(server.allow_reuse_port()),
-            ..SocketOptions::default()
-        };
+        let options = server.socket_options();
         Server::open(&at, server, |server| server.server_bind(&at, &options), |_| false)
     }
 

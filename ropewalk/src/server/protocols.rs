@@ -17,6 +17,7 @@ use crate::engine::{Engine, Guest, Report};
 use crate::error::{Error, Operation, Result};
 use crate::limits::{self, Limits};
 use crate::observe::Observer;
+use crate::options::SocketOptions;
 use crate::protocol::{Factory, Shared};
 
 /// The hooks of a server that runs protocols: what
@@ -44,6 +45,7 @@ pub struct Protocols<F> {
     factory: Shared<F>,
     limits: Limits,
     observer: Option<Arc<dyn Observer>>,
+    options: SocketOptions,
 }
 
 impl<F: Factory + Send + 'static> Protocols<F> {
@@ -73,7 +75,26 @@ impl<F: Factory + Send + 'static> Protocols<F> {
     /// # }
     /// ```
     pub fn with(factory: F, limits: Limits, observer: Option<Arc<dyn Observer>>) -> Protocols<F> {
-        Protocols { factory: Shared::new(factory), limits, observer }
+        let options = SocketOptions::default();
+        Protocols { factory: Shared::new(factory), limits, observer, options }
+    }
+
+    /// On sockets that are set so: what an endpoint's options say.
+    ///
+    /// ```
+    /// # fn main() -> ropewalk::Result<()> {
+    /// use ropewalk::options::SocketOptions;
+    /// use ropewalk::server::{Protocols, ThreadingTcpServer};
+    /// let options = SocketOptions { backlog: Some(16), ..SocketOptions::default() };
+    /// let echo = Protocols::new(|| ropewalk::service::Echo).on_sockets(options);
+    /// let server = ThreadingTcpServer::new(0, echo)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use = "it gives the protocols, with these options"]
+    pub fn on_sockets(mut self, options: SocketOptions) -> Protocols<F> {
+        self.options = options;
+        self
     }
 
     /// Runs one connection, and those that its protocol opens, to the end of the last.
@@ -98,7 +119,8 @@ impl<F: Factory + Send + 'static> Protocols<F> {
 impl<F> Clone for Protocols<F> {
     fn clone(&self) -> Protocols<F> {
         let (limits, observer) = (self.limits, self.observer.clone());
-        Protocols { factory: self.factory.clone(), limits, observer }
+        let options = self.options.clone();
+        Protocols { factory: self.factory.clone(), limits, observer, options }
     }
 }
 
@@ -107,6 +129,10 @@ impl<F: Factory + Send + 'static> BaseServer<StreamRequest> for Protocols<F> {
 
     fn handler(&self, _: &Addr) -> ProtocolHandler<F> {
         ProtocolHandler(self.clone())
+    }
+
+    fn socket_options(&self) -> SocketOptions {
+        self.options.clone()
     }
 
     /// The descriptors that a connection's engine needs are there before the connection is

@@ -175,6 +175,8 @@ pub(super) struct State {
     /// lock.
     has_guests: AtomicBool,
     turned_away: Mutex<Seldom>,
+    /// How connections of protocols ended at a stop.
+    report: Mutex<Report>,
 }
 
 impl State {
@@ -191,6 +193,7 @@ impl State {
             heeds_ends: AtomicBool::new(false),
             has_guests: AtomicBool::new(false),
             turned_away: Mutex::default(),
+            report: Mutex::default(),
         })
     }
 
@@ -224,6 +227,16 @@ impl State {
     /// What the serving thread waits on, beside its sockets.
     pub(super) fn alarm(&self) -> &Alarm {
         &self.alarm
+    }
+
+    /// How connections of protocols ended.
+    pub(super) fn add_to_report(&self, other: Report) {
+        self.report.lock().unwrap_or_else(PoisonError::into_inner).add(other);
+    }
+
+    /// All of that since it was asked for last.
+    pub(super) fn take_report(&self) -> Report {
+        std::mem::take(&mut *self.report.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// One thread at a time serves.
@@ -295,6 +308,7 @@ impl Host for State {
 
     fn left(&self, key: u64, report: Report) {
         self.active.engine_left(key, report.cut > 0);
+        self.add_to_report(report);
     }
 
     fn stop(&self) {

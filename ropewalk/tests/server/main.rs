@@ -27,6 +27,7 @@ mod many;
 mod packets;
 mod protocols;
 mod python;
+mod reports;
 mod serve;
 mod shutting_down;
 #[cfg(unix)] // Unix sockets

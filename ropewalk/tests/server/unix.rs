@@ -4,9 +4,10 @@ use std::io::Write;
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::PathBuf;
 
+use ropewalk::options::SocketOptions;
 use ropewalk::server::{
-    DatagramRequest, DatagramRequestHandler, HandlerResult, MixIn, Serial, Server, StreamRequest,
-    StreamRequestHandler, Threading, UnixDatagramServer, UnixStreamServer,
+    DatagramRequest, DatagramRequestHandler, HandlerResult, MixIn, Protocols, Serial, Server,
+    StreamRequest, StreamRequestHandler, Threading, UnixDatagramServer, UnixStreamServer,
 };
 
 use crate::folder::Folder;
@@ -103,4 +104,17 @@ fn a_path_that_cannot_be_is_told_with_its_own_cure() {
     let error = UnixStreamServer::new(path.as_path(), || Echo).unwrap_err().to_string();
     assert!(error.contains("remove the file") && !error.contains("port"), "{error}");
     assert_eq!(std::fs::read(&path).unwrap(), b"that is no socket", "it is left alone");
+}
+
+#[test]
+fn the_options_of_protocols_are_their_sockets() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Folder::new();
+    for mode in [0o600, 0o660] {
+        let path = folder.path(&mode.to_string());
+        let options = SocketOptions { mode: Some(mode), ..SocketOptions::default() };
+        let protocols = Protocols::new(|| ropewalk::service::Echo).on_sockets(options);
+        let _server = UnixStreamServer::new(path.as_path(), protocols).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, mode);
+    }
 }
