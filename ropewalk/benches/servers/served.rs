@@ -5,13 +5,14 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, ChildStdin, Command, Stdio};
 
 use ropewalk::server::{
-    HandlerResult, MixIn, Server, StreamRequest, StreamRequestHandler, Threading,
+    HandlerResult, MixIn, Pooling, Server, StreamRequest, StreamRequestHandler, Threading,
 };
 
 use crate::client::Manner;
 
 /// In the order of the tables. Ratios are to the first two.
-pub(crate) const NAMES: [&str; 3] = ["plain std threads", "CPython's", "ThreadingTcpServer"];
+pub(crate) const NAMES: [&str; 4] =
+    ["plain std threads", "CPython's", "ThreadingTcpServer", "PoolingTcpServer"];
 
 const BUFFER_BYTES: usize = 1024;
 
@@ -62,6 +63,7 @@ pub(crate) fn serve(name: &str, manner: Manner) {
     match name {
         "plain std threads" => plain(manner),
         "ThreadingTcpServer" => ours::<Threading>(manner),
+        "PoolingTcpServer" => ours::<Pooling>(manner),
         other => panic!("no server is {other}"),
     }
     std::io::stdin().read_to_end(&mut Vec::new()).unwrap();

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use ropewalk::server::{MixIn, Server, StreamRequest, Threading};
+use ropewalk::server::{MixIn, Pooling, Server, StreamRequest, Threading};
 
 use crate::client::{AT_A_TIME, Manner, ask, connect};
 use crate::figures::{at_share, microseconds};
@@ -18,7 +18,7 @@ const TIMES_CPYTHON: usize = 20;
 /// What we promise, at the median and at the 99th of a hundred.
 const PROMISE: Duration = Duration::from_millis(1);
 
-const OURS: [&str; 1] = ["ThreadingTcpServer"];
+const OURS: [&str; 2] = ["ThreadingTcpServer", "PoolingTcpServer"];
 
 /// Prints the table, and answers whether the promise is kept.
 pub(crate) fn print() -> bool {
@@ -61,6 +61,7 @@ pub(crate) fn stop(name: &str) {
     for _ in 0..TIMES {
         let took = match name {
             "ThreadingTcpServer" => shut_down::<Threading>(),
+            "PoolingTcpServer" => shut_down::<Pooling>(),
             other => panic!("no server is {other}"),
         };
         println!("{}", took.as_nanos());

@@ -13,8 +13,8 @@ use std::time::Duration;
 use ropewalk::Addr;
 use ropewalk::clock::{Clock, MachineClock, Time};
 use ropewalk::server::{
-    BaseServer, HandlerError, HandlerResult, MixIn, Server, StreamRequest, StreamRequestHandler,
-    Threading,
+    BaseServer, HandlerError, HandlerResult, MixIn, Pooling, Server, StreamRequest,
+    StreamRequestHandler, Threading,
 };
 use socket2::SockRef;
 
@@ -23,6 +23,8 @@ use crate::serve::WATCHDOG;
 
 /// Connections at a time.
 const AT_A_TIME: usize = 32;
+/// A pool's threads: fewer, so that all are busy and others wait.
+const WORKERS: usize = 8;
 /// The server is looked at so often, quiet each time. The first time it has warmed up.
 const STAGES: usize = 10;
 /// By how much resident memory may ever exceed what it was after the first stage: arenas of
@@ -66,6 +68,9 @@ impl BaseServer<StreamRequest> for Counted {
         }
         Echo
     }
+    fn max_workers(&self) -> usize {
+        WORKERS
+    }
     fn handle_error(&self, _: &HandlerError, _: &Addr) {
         self.0.failed.fetch_add(1, Ordering::Relaxed);
     }
@@ -101,7 +106,7 @@ fn threads() -> usize {
     std::fs::read_dir("/proc/self/task").unwrap().count()
 }
 
-/// Waits until every connection of a stage is over: threads, and descriptors, as at first.
+/// Waits until every connection of a stage is over: threads and descriptors as they should be.
 #[track_caller]
 fn wait_until_quiet(threads_idle: usize, open: usize) {
     let clock = MachineClock::begin();
@@ -122,15 +127,15 @@ fn play_clients(port: u16, connections: usize) {
     apart::play("million::the_clients", &words);
 }
 
-fn stay_flat<M: MixIn>(connections: usize) {
+/// Serves so many, on a server that keeps so many threads.
+fn stay_flat<M: MixIn>(connections: usize, kept: usize) {
+    let threads_idle = threads() + 1 + kept; // the one that serves
     let seen = Arc::new(Seen::default());
     let server = Server::<StreamRequest, _, M>::new(("127.0.0.1", 0), Counted(seen.clone()));
     let server = server.unwrap();
     let (port, handle) = (server.local_addr().port().unwrap(), server.shutdown_handle());
+    let open = apart::descriptors();
     let serving = std::thread::spawn(move || server.serve_forever());
-    // Once, so that what a server makes at its start is there.
-    play_clients(port, 1);
-    let (threads_idle, open) = (threads(), apart::descriptors());
     let clock = MachineClock::begin();
     let mut resident = Vec::new();
     for _ in 0..STAGES {
@@ -162,7 +167,8 @@ fn the_server() {
     let Some(words) = apart::words() else { return };
     let connections = words[1].parse().unwrap();
     match words[0].as_str() {
-        "threading" => stay_flat::<Threading>(connections),
+        "threading" => stay_flat::<Threading>(connections, 0),
+        "pooling" => stay_flat::<Pooling>(connections, WORKERS),
         other => panic!("no server is {other}"),
     }
 }
@@ -198,4 +204,9 @@ fn play(server: &str) {
 #[test]
 fn a_million_connections_leave_a_threading_server_as_it_was() {
     play("threading");
+}
+
+#[test]
+fn a_million_connections_leave_a_pooling_server_as_it_was() {
+    play("pooling");
 }

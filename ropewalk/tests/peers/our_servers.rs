@@ -3,8 +3,8 @@
 use std::io::Read;
 
 use ropewalk::server::{
-    DatagramRequest, DatagramRequestHandler, HandlerResult, MixIn, Serial, Server, StreamRequest,
-    StreamRequestHandler, Threading,
+    DatagramRequest, DatagramRequestHandler, HandlerResult, MixIn, Pooling, Serial, Server,
+    StreamRequest, StreamRequestHandler, Threading,
 };
 
 use crate::folder::Folder;
@@ -89,10 +89,12 @@ fn is_answered_by_every_server(tool: Tool) {
     for net in streams() {
         is_answered_over_streams::<Serial>(tool, net);
         is_answered_over_streams::<Threading>(tool, net);
+        is_answered_over_streams::<Pooling>(tool, net);
     }
     for net in datagrams() {
         is_answered_over_datagrams::<Serial>(tool, net);
         is_answered_over_datagrams::<Threading>(tool, net);
+        is_answered_over_datagrams::<Pooling>(tool, net);
     }
 }
 
