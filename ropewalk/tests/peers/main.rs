@@ -17,6 +17,7 @@ mod needs;
 #[path = "../server/serve.rs"]
 mod serve;
 
+mod descriptors;
 mod our_clients;
 mod our_servers;
 mod our_sockets;
