@@ -24,8 +24,12 @@ use crate::server::shutdown::State;
 /// It has no values, and can't be made alone: it is the parameter of a server.
 ///
 /// ```
-/// use ropewalk::server::{Pooling, PoolingTcpServer, Server, StreamRequest};
-/// fn same<S>(server: PoolingTcpServer<S>) -> Server<StreamRequest, S, Pooling> { server }
+/// use ropewalk::server::{BaseServer, Pooling, PoolingTcpServer, Server, StreamRequest};
+/// fn same<S: BaseServer<StreamRequest>>(
+///     server: PoolingTcpServer<S>,
+/// ) -> Server<StreamRequest, S, Pooling> {
+///     server
+/// }
 /// ```
 #[derive(Debug)]
 #[doc(alias = "ThreadPoolMixIn")]
