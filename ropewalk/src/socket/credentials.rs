@@ -10,8 +10,7 @@ use crate::error::{Operation, Result};
 /// # #[cfg(unix)]
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use ropewalk::socket::*;
-/// # let (one, other) = std::os::unix::net::UnixStream::pair()?;
-/// # let (one, other) = (Socket::from(one), Socket::from(other));
+/// # let (one, other) = socketpair()?;
 /// let Credentials { uid, .. } = one.peer_credentials()?;
 /// assert_eq!(uid, other.peer_credentials()?.uid); // both are this process
 /// # Ok(())

@@ -21,7 +21,9 @@ impl Socket {
     /// that was sent. One that cannot be moved in (a pipe, with `offset` 0) stands behind the
     /// last that was read.
     ///
-    /// A `count` of 0 sends nothing; Python refuses it.
+    /// A `count` of 0 sends nothing; Python refuses it. That a peer is gone is an error and no
+    /// signal here, too, while the process ignores `SIGPIPE`, as Rust's programs do from their
+    /// start: `sendfile(2)` has no flag for it.
     ///
     /// # Errors
     /// As [`Socket::send`]; `InvalidInput` from a non-blocking socket; `Unsupported` for what
@@ -146,6 +148,42 @@ impl Sending<'_> {
         match file.seek(SeekFrom::Start(self.offset + self.sent)) {
             Err(error) if error.kind() != io::ErrorKind::NotSeekable => Err(error),
             _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+    use crate::socket::socketpair;
+
+    /// Where the kernel sends a regular file by itself, no call of the library shows that it
+    /// goes through a buffer as well.
+    #[test]
+    fn a_file_through_a_buffer_is_sent_from_its_offset_and_stands_behind_what_was_sent() {
+        let path = std::env::temp_dir().join(format!("ropewalk-buffer-{}", std::process::id()));
+        let content: Vec<u8> = (0..200_000_u32).map(|at| (at ^ at >> 8) as u8).collect();
+        File::create(&path).unwrap().write_all(&content).unwrap();
+        let file = File::open(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let (ours, theirs) = socketpair().unwrap();
+        for (offset, count) in [(0, u64::MAX), (5000, u64::MAX), (2007, 100_007), (3, 0)] {
+            let sent = std::thread::scope(|scope| {
+                let from = offset as usize;
+                let expected = content.len().saturating_sub(from).min(count as usize);
+                let theirs = &theirs;
+                let receiver = scope.spawn(move || theirs.recv_exact(expected).unwrap());
+                let socket = ours.open(Operation::Send).unwrap();
+                let budget = ours.budget(Flags::default());
+                let mut sending = Sending { socket, file: &file, offset, count, sent: 0, budget };
+                sending.through_a_buffer().unwrap();
+                sending.leave().unwrap();
+                assert!(receiver.join().unwrap() == content[from..][..expected]);
+                sending.sent
+            });
+            assert_eq!((&file).stream_position().unwrap(), offset + sent);
         }
     }
 }

@@ -15,17 +15,19 @@ use crate::limits;
 /// What travels beside the bytes of a message that is sent.
 ///
 /// ```
+/// # #[cfg(unix)]
+/// # fn main() -> ropewalk::Result<()> {
 /// use ropewalk::socket::*;
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let (one, other) = std::os::unix::net::UnixStream::pair()?;
-/// # let (one, other) = (Socket::from(one), Socket::from(other));
 /// use std::io::IoSlice;
+/// let (one, other) = socketpair()?;
 /// let lent = [one.descriptor()?];
 /// let ancillary = [Attachment::Descriptors(&lent)];
 /// one.send_msg(&[IoSlice::new(b"x")], &ancillary, Flags::default(), None)?;
 /// assert_eq!(other.recv_fds(1, 1)?.take_descriptors().len(), 1);
 /// # Ok(())
 /// # }
+/// # #[cfg(not(unix))]
+/// # fn main() {}
 /// ```
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
@@ -83,8 +85,7 @@ pub enum Ancillary {
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use ropewalk::socket::*;
 /// use std::{fs::File, io::IoSlice};
-/// # let (one, other) = std::os::unix::net::UnixStream::pair()?;
-/// # let (one, other) = (Socket::from(one), Socket::from(other));
+/// # let (one, other) = socketpair()?;
 /// one.send_fds(&[IoSlice::new(b"a file")], &[std::os::fd::AsFd::as_fd(&File::open(".")?)])?;
 ///
 /// let message = other.recv_msg(1024, cmsg_space(64)?, Flags::default())?;
@@ -388,8 +389,7 @@ impl Socket {
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// use ropewalk::socket::*;
     /// use std::{fs::File, io::IoSlice, os::fd::AsFd};
-    /// # let (one, other) = std::os::unix::net::UnixStream::pair()?;
-    /// # let (one, other) = (Socket::from(one), Socket::from(other));
+    /// # let (one, other) = socketpair()?;
     /// one.send_fds(&[IoSlice::new(b"x")], &[File::open("/dev/null")?.as_fd()])?;
     /// let mut message = other.recv_fds(1, 1)?;
     /// let file = File::from(message.take_descriptors().remove(0));

@@ -58,6 +58,9 @@
 //! | `s.accept()` | [`Socket::accept`] | |
 //! | `s.connect()` | [`Socket::connect`] | a full Unix listener is waited for, until the deadline; a name is, too |
 //! | `s.connect_ex()` | [`Socket::connect_ex`] | our deadline is `ETIMEDOUT`, Python's is `EAGAIN` |
+//! | `socket(fileno=fd)`, `fromfd()` | [`Socket::from_fd`], `Socket::from` | owned; `fromfd` copies: `try_clone_to_owned` first |
+//! | `s.dup()` | [`Socket::dup`] | each keeps its own timeout |
+//! | `s.get_inheritable()`, `s.set_inheritable()` | [`Socket::is_inheritable`], [`Socket::set_inheritable`] | |
 //! | `s.recv()` | [`Socket::recv`] | |
 //! | `s.recv_into()` | [`Socket::recv_into`] | the whole slice; take a shorter one for less |
 //! | `s.send()` | [`Socket::send`] | |
@@ -65,10 +68,19 @@
 //! | `s.recvfrom()` | [`Socket::recv_from`] | a truncated datagram says so |
 //! | `s.recvfrom_into()` | [`Socket::recv_from_into`] | as above |
 //! | `s.sendto()` | [`Socket::send_to`] | |
+//! | `s.recv(n, flags)` and the like | [`Socket::recv_with`] and the like, [`Flags`] | [`MSG_DONTWAIT`] does not wait, whatever the timeout |
+//! | `s.sendmsg()` | [`Socket::send_msg`] | ancillary data has a type: [`Attachment`] |
+//! | `s.recvmsg()`, `s.recvmsg_into()` | [`Socket::recv_msg`], [`Socket::recv_msg_into`] | [`Ancillary`]; received descriptors are owned, and closed on exec |
+//! | `CMSG_LEN()`, `CMSG_SPACE()` | [`cmsg_len`], [`cmsg_space`] | |
+//! | `send_fds()`, `recv_fds()` | [`Socket::send_fds`], [`Socket::recv_fds`] | as above; those beyond the most that were asked for are closed |
+//! | `s.sendfile()` | [`Socket::send_file`] | one deadline for the whole; a count of 0 sends nothing |
+//! | (written by hand) | [`Socket::recv_exact`], [`Socket::recv_until`] | within one deadline; nothing behind the message is taken |
+//! | `SO_PEERCRED` | [`Socket::peer_credentials`] | `getpeereid` where that is there instead |
+//! | `SO_KEEPALIVE`, `TCP_NODELAY`, `SO_LINGER`, … | [`Socket::set_keep_alive`], [`Socket::set_no_delay`], [`Socket::set_linger`], … | with a type and a unit |
 //! | `s.getpeername()` | [`Socket::peer_addr`] | an IPv4 peer of an IPv6 socket is written as IPv4 |
 //! | `s.getsockname()` | [`Socket::local_addr`] | as above |
 //! | `s.getsockopt()` | [`Socket::option`], [`Socket::option_bytes`] | a number, or bytes |
-//! | `s.setsockopt()` | [`Socket::set_option`], [`Socket::set_option_bytes`] | as above |
+//! | `s.setsockopt()` | [`Socket::set_option`], [`Socket::set_option_bytes`], [`Socket::set_option_length`] | as above, or a length alone |
 //! | `s.shutdown()` | [`Socket::shutdown`] | |
 //! | `s.close()` | [`Socket::close`] | no other thread can be inside a call |
 //! | `s.detach()` | [`Socket::detach`] | the descriptor is owned; asking again is an error |
@@ -77,7 +89,7 @@
 //! | `s.settimeout()` | [`Socket::set_timeout`] | a `Duration` is never negative |
 //! | `s.gettimeout()` | [`Socket::timeout`] | |
 //! | `s.fileno()` | [`Socket::descriptor`] | lent, not a number; `as_raw_fd` is one, and -1 once closed |
-//! | `s.makefile()` | [`Socket::makefile`] | a reader and a writer; after a deadline they go on |
+//! | `s.makefile()` | [`Socket::makefile`] | a reader and a writer; after a deadline they go on. For a mode of `r` or `w` drop the other; unbuffered is [`SocketIo`]; text is `str::from_utf8` |
 //! | `s.family` | [`Socket::family`] | |
 //! | `s.type` | [`Socket::kind`] | |
 //! | `s.proto` | [`Socket::protocol`] | |
@@ -86,6 +98,16 @@
 //!
 //! | Python | here |
 //! | --- | --- |
+//! | `recv` works on a closed socket while it has a file | a file shares the socket (`Arc`): it cannot be closed under one, and stays open until both are gone |
+//! | after one deadline a file's reader refuses for ever | it goes on, and has what had come |
+//! | `makefile('rw')` may throw away at a write what it had received | reader and writer know nothing of one another |
+//! | `connect_ex` answers `EAGAIN` for its own deadline | `ETIMEDOUT` |
+//! | the rest of a long datagram is lost without a word | [`Received::truncated`], [`Message::truncated`] |
+//! | `sendall` does not tell how much was sent | [`Error::sent`] |
+//! | received descriptors are inherited by child processes | never |
+//! | a full Unix listener is `EAGAIN` at once, whatever the timeout | it is waited for, until the deadline |
+//! | a copy (`dup`) changes under the other whether it blocks | each keeps its own timeout ([`Socket::dup`]) |
+//! | a Unix path is cut at a zero byte in it | refused |
 //! | names are resolved outside of every timeout | within it, on a thread (a non-blocking socket waits for the resolver) |
 //! | `setdefaulttimeout()`: one for the process, of every socket made later | not there: a library's sockets would change with whoever else is linked in; [`create_connection`] takes its own, and `accept` gives a socket that blocks |
 //!

@@ -61,10 +61,9 @@ impl Socket {
         let keep_alive = keep_alive.into();
         self.set_option(SOL_SOCKET, SO_KEEPALIVE, keep_alive.is_some().into())?;
         let KeepAlive { idle, interval, count } = keep_alive.unwrap_or_default();
-        let seconds = |time: Duration| time.as_secs() + u64::from(time.subsec_nanos() > 0);
         for (name, value) in [
-            (sys::options::KEEP_IDLE, idle.map(seconds)),
-            (sys::options::KEEP_INTERVAL, interval.map(seconds)),
+            (sys::options::KEEP_IDLE, idle.map(whole_seconds)),
+            (sys::options::KEEP_INTERVAL, interval.map(whole_seconds)),
             (sys::options::KEEP_COUNT, count.map(u64::from)),
         ] {
             if let Some(value) = value {
@@ -366,10 +365,10 @@ impl Socket {
     /// ```
     pub fn set_linger(&self, linger: Option<Duration>) -> Result<()> {
         let socket = self.open(Operation::Configure)?;
-        let seconds = linger.map(|time| time.as_secs() + u64::from(time.subsec_nanos() > 0));
-        let linger = seconds.map(|seconds| within(seconds).map(|_| Duration::from_secs(seconds)));
+        let seconds = linger.map(whole_seconds);
+        seconds.map(within).transpose()?;
         socket
-            .set_linger(linger.transpose()?)
+            .set_linger(seconds.map(Duration::from_secs))
             .map_err(|error| Error::without_address(Operation::Configure, error))
     }
 
@@ -492,6 +491,11 @@ impl Socket {
             other => lacking(None, &format!("a number of routers for a socket of {other}")),
         }
     }
+}
+
+/// A part of a second counts as one.
+fn whole_seconds(time: Duration) -> u64 {
+    time.as_secs().saturating_add((time.subsec_nanos() > 0).into())
 }
 
 /// A value as the system takes it.

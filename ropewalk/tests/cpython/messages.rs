@@ -77,8 +77,7 @@ pub fn ends(over: Over) -> Option<Ends> {
 }
 
 pub fn unix_pair() -> (Socket, Socket) {
-    let (one, other) = std::os::unix::net::UnixStream::pair().unwrap();
-    let (one, other) = (Socket::from(one), Socket::from(other));
+    let (one, other) = socketpair().unwrap();
     one.set_timeout(Some(WATCHDOG)).unwrap();
     other.set_timeout(Some(WATCHDOG)).unwrap();
     (one, other)

@@ -20,8 +20,15 @@ mod rain;
 mod closing;
 mod datagrams;
 mod deadlines;
+#[cfg(unix)] // descriptors as numbers, and passed on
+mod descriptors;
 mod ends;
+mod exact;
 mod files;
+#[cfg(unix)] // Unix sockets
+mod foreign;
+#[cfg(unix)] // ancillary data
+mod messages;
 #[cfg(unix)] // the mode of a descriptor can be asked
 mod modes;
 #[cfg(unix)] // Unix sockets
@@ -35,8 +42,10 @@ mod parts;
 mod privileged;
 #[cfg(unix)] // another process, which is handed descriptors
 mod python;
+mod quirks;
 #[cfg(unix)] // signals
 mod signals;
 mod streams;
+mod tuned;
 #[cfg(windows)] // what it has alone
 mod windows;
