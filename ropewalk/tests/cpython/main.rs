@@ -38,3 +38,5 @@ mod sockets;
 mod timeouts;
 #[cfg(unix)] // paths
 mod unix;
+#[cfg(windows)] // what it has alone
+mod windows;

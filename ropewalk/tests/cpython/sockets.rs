@@ -244,17 +244,6 @@ mod nonblock_constant_test {
     }
 }
 
-#[cfg(unix)] // descriptors are what is inherited
-mod inheritance_test {
-    use super::*;
-
-    #[test]
-    fn test_socketpair() {
-        let (ours, theirs) = socketpair().unwrap();
-        assert!(!ours.is_inheritable().unwrap() && !theirs.is_inheritable().unwrap());
-    }
-}
-
 mod buffer_io_test {
     use super::*;
 

@@ -10,15 +10,6 @@ use crate::ends::{WATCHDOG, listener, tcp_pair};
 
 const WSAEWOULDBLOCK: i32 = 10035;
 const WSAECONNREFUSED: i32 = 10061;
-const WSAEOPNOTSUPP: i32 = 10045;
-
-#[test]
-fn keep_alive_is_set_and_answers_nothing() {
-    let (client, _peer) = tcp_pair();
-    let (time, interval) = (Duration::from_millis(100), Duration::from_millis(100));
-    assert_eq!(client.ioctl(Ioctl::Keepalive { on: true, time, interval }).unwrap(), 0);
-    assert_eq!(client.ioctl(Ioctl::Keepalive { on: false, time, interval }).unwrap(), 0);
-}
 
 #[test]
 fn a_duration_beyond_the_systems_is_refused_before_it_is_asked() {
@@ -26,16 +17,6 @@ fn a_duration_beyond_the_systems_is_refused_before_it_is_asked() {
     let long = Duration::from_secs(50 * 24 * 60 * 60);
     let asked = Ioctl::Keepalive { on: true, time: long, interval: long };
     assert_eq!(client.ioctl(asked).unwrap_err().kind(), ErrorKind::InvalidInput);
-}
-
-#[test]
-fn the_fast_path_is_set_or_said_to_be_gone() {
-    let client = Socket::new(AF_INET, SOCK_STREAM).unwrap();
-    match client.ioctl(Ioctl::LoopbackFastPath(true)) {
-        Ok(answered) => assert_eq!(answered, 0),
-        // Microsoft has deprecated it.
-        Err(error) => assert_eq!(error.raw_os_error(), Some(WSAEOPNOTSUPP), "{error}"),
-    }
 }
 
 #[test]
