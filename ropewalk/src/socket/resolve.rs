@@ -371,7 +371,7 @@ pub fn getservbyname(service: &str, kind: Option<Kind>) -> Result<u16> {
         let cause = "there is no service of that name";
         Error::new(Operation::Resolve, ErrorKind::NotFound, cause).at(service)
     };
-    if is_number(service) {
+    if service.is_empty() || is_number(service) {
         return Err(unknown().with_remedy("a port needs no name"));
     }
     let hints = Hints { family: Some(Family::Inet), kind, ..Hints::default() };

@@ -25,6 +25,7 @@ mod rain;
 
 #[cfg(target_os = "linux")] // the options' numbers are not the same elsewhere
 mod ancillary;
+mod connecting;
 #[cfg(unix)] // descriptors as numbers, and passed on
 mod descriptors;
 #[cfg(unix)] // signals
@@ -33,6 +34,7 @@ mod files;
 mod general;
 #[cfg(unix)] // ancillary data
 mod messages;
+mod resolving;
 mod sendfile;
 mod sockets;
 mod timeouts;

@@ -16,8 +16,10 @@ mod needs;
 #[path = "../rig/rain.rs"]
 mod rain;
 
+mod aborting;
 #[cfg(unix)] // descriptors as numbers
 mod closing;
+mod creating;
 mod datagrams;
 mod deadlines;
 #[cfg(unix)] // descriptors as numbers, and passed on
@@ -27,6 +29,7 @@ mod exact;
 mod files;
 #[cfg(unix)] // Unix sockets
 mod foreign;
+mod isolated;
 #[cfg(unix)] // ancillary data
 mod messages;
 #[cfg(unix)] // the mode of a descriptor can be asked

@@ -4,7 +4,6 @@
 use std::io;
 
 use super::names::{text_of, until_zero};
-use super::numbers;
 
 /// Room for an interface's name with its closing zero: 16 bytes on Linux, 257 on Windows.
 const NAME_ROOM: usize = 260;
@@ -80,7 +79,7 @@ pub(crate) fn all() -> io::Result<Vec<(u32, String)>> {
 }
 
 #[cfg(unix)]
-use numbers as calls;
+use super::numbers as calls;
 #[cfg(windows)]
 use windows_sys::Win32::NetworkManagement::IpHelper as calls;
 
