@@ -600,6 +600,37 @@ mod tests {
     }
 
     #[test]
+    fn of_several_attempts_each_has_its_word_and_the_last_the_code() {
+        let refused = |host: [u8; 4]| {
+            let source = io::Error::from(Errno::CONNREFUSED);
+            let at = Addr::Ip((host, 80).into());
+            (at, Error::without_address(Operation::Connect, source))
+        };
+        let silent = {
+            let cause = format!("{NO_ANSWER} (timed out after 1s)");
+            let error = Error::new(Operation::Connect, ErrorKind::TimedOut, cause);
+            (Addr::Ip(([10, 0, 0, 3], 80).into()), error)
+        };
+        let first = vec![refused([10, 0, 0, 1]), refused([10, 0, 0, 2])];
+        let error = Error::of_all(Operation::Connect, "a.test:80", first);
+        assert_eq!(
+            error.to_string(),
+            "cannot connect to a.test:80: connection refused by 10.0.0.1 and 10.0.0.2 \
+             (ECONNREFUSED); is the server running on that port?"
+        );
+        assert_eq!(error.raw_os_error(), Some(Errno::CONNREFUSED.raw_os_error()));
+        let error =
+            Error::of_all(Operation::Connect, "a.test:80", vec![refused([10, 0, 0, 1]), silent]);
+        assert_eq!(
+            error.to_string(),
+            "cannot connect to a.test:80: connection refused by 10.0.0.1 (ECONNREFUSED); \
+             no answer from 10.0.0.3 (timed out after 1s)"
+        );
+        assert_eq!((error.kind(), error.raw_os_error()), (ErrorKind::TimedOut, None));
+        assert_eq!(error.attempts()[0].address(), Some("10.0.0.1:80"));
+    }
+
+    #[test]
     fn it_is_one_word_wide() {
         assert_eq!(size_of::<Result<()>>(), size_of::<usize>());
     }

@@ -160,3 +160,95 @@ fn begin(
 pub(super) fn family_of(ip: SocketAddr) -> Family {
     if ip.is_ipv4() { Family::Inet } else { Family::Inet6 }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test's way to fail")]
+
+    use super::*;
+    use crate::socket::{Kind, Socket};
+
+    const SOON: Duration = Duration::from_millis(50);
+    /// Far beyond any promise: only a hang meets it.
+    const WATCHDOG: Duration = Duration::from_secs(60);
+
+    fn bound(backlog: Option<u32>) -> (Socket, SocketAddr) {
+        let socket = Socket::new(Family::Inet, Kind::Stream).unwrap();
+        socket.bind(("127.0.0.1", 0)).unwrap();
+        if let Some(backlog) = backlog {
+            socket.listen_with_backlog(backlog).unwrap();
+        }
+        let at = socket.local_addr().unwrap().ip().unwrap();
+        (socket, at)
+    }
+
+    /// Who connects to it waits: its queue is full.
+    fn black_hole() -> (Vec<Socket>, SocketAddr) {
+        let (listener, at) = bound(Some(0));
+        let mut kept = vec![listener];
+        let mut refused = 0;
+        // One might be late on a busy machine; two in a row are not.
+        while refused < 2 {
+            let client = Socket::new(Family::Inet, Kind::Stream).unwrap();
+            client.set_timeout(Some(SOON)).unwrap();
+            match client.connect(at) {
+                Ok(()) => {
+                    kept.push(client);
+                    refused = 0;
+                }
+                Err(error) => {
+                    assert_eq!(error.kind(), ErrorKind::TimedOut, "{error}");
+                    refused += 1;
+                }
+            }
+            assert!(kept.len() < 100, "the queue has no end");
+        }
+        (kept, at)
+    }
+
+    fn run(
+        addrs: Vec<SocketAddr>,
+        delay: Duration,
+        timeout: Duration,
+    ) -> Result<SocketAddr, Refusals> {
+        let race = Race::new(addrs, None, delay);
+        race.run(&mut Budget::of(Some(timeout))).map(|(_, to)| to)
+    }
+
+    #[test]
+    fn who_does_not_answer_holds_nobody_up_beyond_the_delay() {
+        let (_kept, hole) = black_hole();
+        let (_listener, good) = bound(Some(16));
+        assert_eq!(run(vec![hole, hole, good], SOON, WATCHDOG).unwrap(), good);
+    }
+
+    #[test]
+    fn after_a_refusal_the_next_does_not_wait_for_the_delay() {
+        let (_deaf, refusing) = bound(None);
+        let (_kept, hole) = black_hole();
+        let (_listener, good) = bound(Some(16));
+        // Were it waited for, the watchdog would come first.
+        let never = WATCHDOG * 2;
+        assert_eq!(run(vec![refusing, refusing, good], never, WATCHDOG).unwrap(), good);
+        let refused = run(vec![refusing, hole, good], never, SOON).unwrap_err();
+        let kinds: Vec<_> = refused.iter().map(|(_, error)| error.kind()).collect();
+        assert_eq!(kinds, [ErrorKind::Refused, ErrorKind::TimedOut], "and after a begin it is");
+    }
+
+    #[test]
+    fn no_more_are_tried_at_once_than_the_bound() {
+        let (_kept, hole) = black_hole();
+        let (_listener, good) = bound(Some(16));
+        let holes = |count| std::iter::repeat_n(hole, count).chain([good]).collect::<Vec<_>>();
+        let few = holes(limits::CONNECT_AT_ONCE - 1);
+        assert_eq!(run(few, Duration::ZERO, WATCHDOG).unwrap(), good);
+        let refused = run(holes(limits::CONNECT_AT_ONCE), Duration::ZERO, SOON).unwrap_err();
+        assert_eq!(refused.len(), limits::CONNECT_AT_ONCE);
+        assert!(refused.iter().all(|(at, _)| at.ip() == Some(hole)), "{refused:?}");
+    }
+
+    #[test]
+    fn without_an_address_nobody_is_refused() {
+        assert!(run(Vec::new(), SOON, WATCHDOG).unwrap_err().is_empty());
+    }
+}

@@ -11,7 +11,7 @@ use rustix::event::PollFlags;
 
 use super::deadline::Budget;
 use super::name::lookup;
-use super::sys::{self, Alarm};
+use super::sys::{self, Alarm, Ring};
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::limits;
 
@@ -134,7 +134,7 @@ pub(super) fn within<T: Send + 'static>(
         return ask().map_err(failed);
     }
     let (alarm, ring) = sys::alarm().map_err(failed)?;
-    let answer = Arc::new(Answer { found: Mutex::new(None), alarm });
+    let answer = Arc::new(Answer { found: Mutex::new(None), alarm, ring });
     let asker = Arc::downgrade(&answer);
     OF_SOCKETS.ask(Box::new(move || {
         // Nobody waits any more for what was abandoned in the queue.
@@ -144,7 +144,7 @@ pub(super) fn within<T: Send + 'static>(
         let found = ask();
         if let Some(answer) = asker.upgrade() {
             answer.found.lock().unwrap_or_else(PoisonError::into_inner).replace(found);
-            ring.ring();
+            answer.ring.ring();
         }
     }))?;
     loop {
@@ -156,10 +156,12 @@ pub(super) fn within<T: Send + 'static>(
     }
 }
 
-/// Where an answer is left, and what says that it is there.
+/// Where an answer is left, and what says that it is there. All of it is the asker's: nothing
+/// is kept for one who has gone.
 struct Answer<T> {
     found: Mutex<Option<io::Result<T>>>,
     alarm: Alarm,
+    ring: Ring,
 }
 
 /// The IP addresses of a name, for listening. Blocks.

@@ -222,6 +222,7 @@ mod create_server_test {
     fn test_reuse_port() {
         let options = ServerOptions { reuse_port: true, ..ServerOptions::default() };
         let first = create_server_with(("localhost", 0), &options);
+        // Windows has no such option.
         if cfg!(windows) {
             return assert_eq!(first.unwrap_err().kind(), ErrorKind::Unsupported);
         }
@@ -313,6 +314,7 @@ mod basic_socket_pair_test {
     #[test]
     fn test_defaults() {
         let (ours, theirs) = socketpair().unwrap();
+        // Windows has no pair of its own.
         let family = if cfg!(windows) { AF_INET } else { AF_UNIX };
         for socket in [ours, theirs] {
             assert_eq!((socket.family(), socket.kind()), (family, SOCK_STREAM));

@@ -1,5 +1,6 @@
 //! A call that waits is ended from another thread, whatever it waits for; and what follows.
 
+use std::process::Command;
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -9,6 +10,8 @@ use ropewalk::socket::*;
 
 use crate::ends::{SOON, WATCHDOG, fill, full_listener, listener, tcp_pair, udp, watched};
 use crate::folder::Folder;
+use crate::needs::has;
+use crate::parts;
 
 /// Ours: it has no code of the system's, and says what has happened.
 #[track_caller]
@@ -212,4 +215,42 @@ fn a_handle_neither_keeps_a_socket_open_nor_reaches_what_was_given_away() {
     handle.abort();
     std::io::Write::write_all(&mut given, b"alive").unwrap();
     assert_eq!(server.recv(16).unwrap(), b"alive");
+}
+
+/// A part that exchanges so many messages, blocking and without a handle.
+#[test]
+#[ignore = "a part of another test"]
+fn part_messages_come_and_go() {
+    let Some(count) = parts::word() else { return };
+    let (ours, theirs) = tcp_pair();
+    for socket in [&ours, &theirs] {
+        socket.set_timeout(None).unwrap();
+    }
+    for _ in 0..count.parse().unwrap() {
+        ours.send(b"x").unwrap();
+        assert_eq!(theirs.recv_into(&mut [0; 16]).unwrap(), 1);
+        ours.send_all(b"x").unwrap();
+        assert_eq!(theirs.recv(16).unwrap(), b"x");
+    }
+}
+
+#[test]
+fn without_a_handle_a_call_is_one_system_call() {
+    if !has("strace") {
+        return;
+    }
+    let folder = Folder::new();
+    let calls = |count: usize| {
+        let log = folder.path(&format!("{count}"));
+        let mut command = Command::new("strace");
+        command.args(["-f", "-qq", "-e", "trace=network,poll,ppoll,select,pselect6,fcntl,ioctl"]);
+        command.arg("-o").arg(&log).arg(std::env::current_exe().unwrap());
+        command.args(parts::arguments("aborting::part_messages_come_and_go"));
+        parts::mark(&mut command, &count.to_string());
+        parts::play(command);
+        std::fs::read_to_string(log).unwrap().lines().count()
+    };
+    let messages = 100;
+    // Two sent and two received in each round, and nothing beside.
+    assert_eq!(calls(messages) - calls(0), 4 * messages);
 }

@@ -198,6 +198,19 @@ fn open_descriptors() -> usize {
     std::fs::read_dir("/proc/self/fd").unwrap().count()
 }
 
+/// A resolver's thread may let go of an answer a moment after it was taken.
+#[track_caller]
+fn assert_open_soon(most: usize) {
+    let (_held, never) = mpsc::channel::<()>();
+    for _ in 0..WATCHDOG.as_millis() {
+        if open_descriptors() <= most {
+            return;
+        }
+        let _ = never.recv_timeout(Duration::from_millis(1));
+    }
+    panic!("{} are open, {most} were", open_descriptors());
+}
+
 #[test]
 #[ignore = "a part of another test"]
 fn part_no_descriptor_is_left() {
@@ -220,10 +233,10 @@ fn part_no_descriptor_is_left() {
     let handle = ours.abort_handle().unwrap();
     handle.abort();
     drop((ours, _theirs, handle));
-    assert_eq!(open_descriptors(), before);
+    assert_open_soon(before);
     // A lookup that nobody waits for has the resolver's own socket open, and nothing else.
     assert!(getaddrinfo_timeout(Some(SLOW), 80, Hints::default(), Some(SOON)).is_err());
-    assert!(open_descriptors() <= before + 1, "{}", open_descriptors());
+    assert_open_soon(before + 1);
 }
 
 #[test]
