@@ -25,7 +25,7 @@ use crate::socket::{Kind, Socket, lookup_ips};
 /// impl BaseRequestHandler<DatagramRequest> for Twice {
 ///     fn handle(&mut self, request: &mut DatagramRequest) -> HandlerResult {
 ///         for _ in 0..2 {
-///             request.socket.send_to(&request.packet, &request.client_address)?;
+///             request.reply(&request.packet)?;
 ///         }
 ///         Ok(())
 ///     }
@@ -50,6 +50,28 @@ pub struct DatagramRequest {
     pub server: ShutdownHandle,
     handled: bool,
     under_way: UnderWay,
+}
+
+impl DatagramRequest {
+    /// Sends a datagram back, now: also an empty one, or one of several.
+    ///
+    /// ```
+    /// use ropewalk::server::{BaseRequestHandler, DatagramRequest, HandlerResult};
+    ///
+    /// struct Heartbeat;
+    /// impl BaseRequestHandler<DatagramRequest> for Heartbeat {
+    ///     fn handle(&mut self, request: &mut DatagramRequest) -> HandlerResult {
+    ///         Ok(request.reply(b"")?)
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// `WouldBlock`: the kernel has no room. `TooLong`. `InvalidInput`: a Unix client that
+    /// has bound no path cannot be answered.
+    pub fn reply(&self, data: &[u8]) -> Result<()> {
+        self.socket.send_to(data, &self.client_address).map(drop)
+    }
 }
 
 impl Request for DatagramRequest {
@@ -117,8 +139,9 @@ impl sealed::Kind for DatagramRequest {
 /// Answers a datagram: what is written to `request.wfile` is sent back as one datagram when
 /// [`handle`](DatagramRequestHandler::handle) has returned `Ok`.
 ///
-/// If nothing was written nothing is sent, where Python sends an empty datagram; nor is half
-/// an answer sent when the handler fails.
+/// If nothing was written nothing is sent, where Python sends an empty datagram
+/// ([`reply`](DatagramRequest::reply) sends one); nor is half an answer sent when the handler
+/// fails.
 ///
 /// ```
 /// use ropewalk::server::{DatagramRequest, DatagramRequestHandler, HandlerResult, UdpServer};
@@ -184,7 +207,7 @@ impl<T: DatagramRequestHandler> BaseRequestHandler<DatagramRequest> for T {
     fn finish(&mut self, request: &mut DatagramRequest) -> HandlerResult {
         DatagramRequestHandler::finish(self, request)?;
         if request.handled && !request.wfile.is_empty() {
-            request.socket.send_to(&request.wfile, &request.client_address)?;
+            request.reply(&request.wfile)?;
         }
         Ok(())
     }

@@ -4,8 +4,10 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
+use crate::error::{Error, ErrorKind, Operation};
 use crate::protocol::Reason;
 
 /// How a handler's hook ends. Any error will do, so `?` takes this crate's, `std::io`'s and
@@ -166,11 +168,54 @@ pub enum HandlerError {
 }
 
 impl HandlerError {
+    /// Whether a peer that went away is all that failed: it reset the connection, no longer
+    /// reads, or is no more there for a datagram. That is an everyday thing, and no fault of the handler's. Which peer, a
+    /// handler that talks with several knows better.
+    ///
+    /// ```
+    /// use ropewalk::server::HandlerError;
+    /// use std::io;
+    /// let gone = io::Error::from(io::ErrorKind::BrokenPipe);
+    /// assert!(HandlerError::Failed(gone.into()).is_peer_gone());
+    /// assert!(!HandlerError::Failed("no such command".into()).is_peer_gone());
+    /// ```
+    pub fn is_peer_gone(&self) -> bool {
+        let mut next: Option<&(dyn StdError + 'static)> = self.source();
+        while let Some(error) = next {
+            let system = error.downcast_ref::<io::Error>();
+            if error.downcast_ref::<Error>().is_some_and(says_gone)
+                || system.is_some_and(|error| is_gone(error.kind()))
+            {
+                return true;
+            }
+            // What an error of std's wraps is not its source.
+            let inside = system.and_then(io::Error::get_ref);
+            next = match inside {
+                Some(inside) => Some(inside),
+                None => error.source(),
+            };
+        }
+        false
+    }
+
     /// What a panic left behind.
     pub(super) fn of_panic(payload: &(dyn std::any::Any + Send)) -> HandlerError {
         let why = Reason::panicked(payload);
         HandlerError::Panicked(why.source().map(ToString::to_string).unwrap_or_default())
     }
+}
+
+fn says_gone(error: &Error) -> bool {
+    match error.kind() {
+        ErrorKind::Reset | ErrorKind::BrokenPipe => true,
+        // What a datagram's send meets: a port or a path where nobody is.
+        ErrorKind::Refused | ErrorKind::NotFound => error.operation() == Operation::Send,
+        _ => false,
+    }
+}
+
+fn is_gone(kind: io::ErrorKind) -> bool {
+    matches!(kind, io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
 }
 
 impl fmt::Display for HandlerError {

@@ -412,9 +412,13 @@ pub trait BaseServer<R: Request>: Send + Sync + 'static {
 
     /// A request failed. The server goes on. By default one line in the log, as an error; in
     /// a program that has no log (no `tracing` subscriber), on standard error, as in Python.
+    /// A [peer that is gone](HandlerError::is_peer_gone) is no more than a note for whoever
+    /// looks for bugs.
     #[allow(clippy::print_stderr, reason = "else nobody would ever know")]
     fn handle_error(&self, error: &HandlerError, client: &Addr) {
-        if tracing::dispatcher::has_been_set() {
+        if error.is_peer_gone() {
+            tracing::debug!("request from {client}: {error}");
+        } else if tracing::dispatcher::has_been_set() {
             tracing::error!("request from {client}: {error}");
         } else {
             eprintln!("request from {client}: {error}");

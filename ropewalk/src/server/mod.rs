@@ -87,6 +87,7 @@
 //! - A datagram that was cut says so; an empty reply is not sent; nor is half of one.
 //! - A Unix socket's file is removed with its server, and one left behind is replaced.
 
+mod activation;
 mod active;
 mod bound;
 mod closing;
@@ -102,7 +103,9 @@ mod shutdown;
 mod stream;
 mod threads;
 mod worker;
+mod writer;
 
+pub use activation::listen_fds;
 pub use active::ActiveRequest;
 pub use closing::CloseReport;
 pub use datagram::{DatagramRequest, DatagramRequestHandler};
@@ -114,6 +117,7 @@ pub use serving::Server;
 pub use shutdown::ShutdownHandle;
 pub use stream::{StreamRequest, StreamRequestHandler};
 pub use threads::ThreadServer;
+pub use writer::StreamWriter;
 
 /// Serves TCP, one connection after another.
 ///

@@ -1,6 +1,6 @@
 //! Requests that are connections, and the handler that reads and writes them as files.
 //! Owns: accepting, the two files, and the close that loses no answer.
-//! Never: buffers what is written, or waits beyond the named bounds when it closes.
+//! Never: holds back what is written unasked, or waits beyond the named bounds when it closes.
 
 use std::io::{self, BufReader};
 use std::net::Shutdown;
@@ -8,12 +8,11 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use socket2::SockRef;
-
 use super::active::{Reach, UnderWay};
 use super::handler::{BaseRequestHandler, HandlerResult};
 use super::hooks::{Request, ServerSocket, sealed};
 use super::shutdown::ShutdownHandle;
+use super::writer::StreamWriter;
 use crate::addr::{Addr, Site};
 use crate::clock::{Clock, MachineClock};
 use crate::driver::{self, BlockingAlarm};
@@ -47,12 +46,12 @@ use crate::socket::{Kind, Socket, SocketIo, lookup_ips};
 #[derive(Debug)]
 #[doc(alias = "connection")]
 pub struct StreamRequest {
-    /// The connection as a file to read, with a buffer.
+    /// The connection as a file to read, with a buffer of
+    /// [`rbufsize`](StreamRequestHandler::rbufsize).
     pub rfile: BufReader<SocketIo>,
-    /// The connection as a file to write (a clone of it keeps the connection open after the
-    /// handler has returned), without a buffer: what `write_all` or `write!` is
-    /// given leaves at once and in one piece.
-    pub wfile: SocketIo,
+    /// The connection as a file to write, without a buffer unless there is a
+    /// [`wbufsize`](StreamRequestHandler::wbufsize).
+    pub wfile: StreamWriter,
     /// Who connected.
     pub client_address: Addr,
     /// Reaches the server that accepted it, to shut it down.
@@ -71,9 +70,23 @@ impl StreamRequest {
         StreamRequest { rfile, wfile, client_address, server, alarm: None, under_way }
     }
 
-    /// Takes the connection out of the request: the server no longer closes it. What `rfile`
-    /// had buffered is gone; the request's own socket is closed from now on. `None` if it
-    /// was taken before, or if a clone of one of the files is still about.
+    /// The connection itself: the request is one by `Deref`. A clone of it keeps the
+    /// connection open after the handler has returned.
+    ///
+    /// ```
+    /// use ropewalk::server::StreamRequest;
+    /// fn is_open(request: &StreamRequest) -> bool {
+    ///     !request.connection().is_closed()
+    /// }
+    /// ```
+    pub fn connection(&self) -> &Arc<Socket> {
+        self.wfile.socket()
+    }
+
+    /// Takes the connection out of the request: the server no longer closes it. What its
+    /// files hold in their buffers is gone, so flush before, and a `deadline` no longer
+    /// counts; the request's own socket is closed from now on. `None` if it was taken before,
+    /// or if a clone of it is still about.
     ///
     /// ```
     /// # use ropewalk::server::{HandlerResult, StreamRequest, TcpServer, BaseRequestHandler};
@@ -90,8 +103,28 @@ impl StreamRequest {
         self.under_way.let_go(); // nobody else may have it in his hand
         let (rfile, wfile) = files(self.closed_like());
         self.rfile = rfile;
-        let taken = std::mem::replace(&mut self.wfile, wfile);
-        Arc::<Socket>::into_inner(taken.into()).filter(|socket| !socket.is_closed())
+        let taken = std::mem::replace(&mut self.wfile, wfile).into_socket();
+        // That fails where it is closed, and so for the answer `None`.
+        Arc::into_inner(taken).filter(|socket| socket.set_deadline(None).is_ok())
+    }
+
+    /// As its handler wants it, before it is set up.
+    fn prepare(&mut self, handler: &impl StreamRequestHandler) -> Result<()> {
+        let (reads, writes) = (handler.rbufsize(), handler.wbufsize());
+        if reads != self.rfile.capacity() {
+            // Less than a byte would be nothing to find the end of a line in.
+            self.rfile = BufReader::with_capacity(reads.max(1), self.rfile.get_ref().clone());
+        }
+        if writes != 0 {
+            self.wfile.renew(writes);
+        }
+        self.set_timeout(handler.timeout())?;
+        self.set_deadline(handler.deadline())?;
+        // It is on already: an accepted socket has it from its listener.
+        if !handler.disable_nagle_algorithm() && self.client_address.ip().is_some() {
+            self.set_no_delay(false)?;
+        }
+        Ok(())
     }
 }
 
@@ -102,9 +135,10 @@ impl Deref for StreamRequest {
     }
 }
 
-fn files(socket: Socket) -> (BufReader<SocketIo>, SocketIo) {
-    let wfile = SocketIo::from(Arc::new(socket));
-    (BufReader::with_capacity(limits::FILE_BUFFER_BYTES, wfile.clone()), wfile)
+fn files(socket: Socket) -> (BufReader<SocketIo>, StreamWriter) {
+    let io = SocketIo::from(Arc::new(socket));
+    let rfile = BufReader::with_capacity(limits::FILE_BUFFER_BYTES, io.clone());
+    (rfile, StreamWriter::new(io))
 }
 
 impl Request for StreamRequest {
@@ -116,6 +150,8 @@ impl Request for StreamRequest {
     }
 
     fn say_goodbye(&mut self) {
+        // From here on the bounds of a close hold, and no longer the handler's.
+        let _ = self.set_deadline(None);
         // A peer that is gone already needs none.
         let _ = self.shutdown(Shutdown::Write);
         if self.under_way.is_begun() {
@@ -242,6 +278,28 @@ pub trait StreamRequestHandler {
         None
     }
 
+    /// How long the whole request may take, as far as its reads and writes go: one that comes
+    /// after that fails, as does one that waits then. A client that sends a byte now and then
+    /// keeps within every [`timeout`](Self::timeout), and does not keep within this. `None`,
+    /// the default, is for ever; Python has none. See [`Socket::set_deadline`].
+    fn deadline(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Bytes that `rfile` reads ahead at most. With 0 it reads one at a time where it looks
+    /// for the end of a line, and so never beyond what it gives: then `recv` sees the rest.
+    fn rbufsize(&self) -> usize {
+        limits::FILE_BUFFER_BYTES
+    }
+
+    /// Bytes that `wfile` holds back at most, to send them in one piece. With 0, the default,
+    /// nothing: what is written leaves at once. What is held back when the handler is done is
+    /// sent after [`finish`](Self::finish); if that fails it reaches `handle_error`, where
+    /// Python is silent.
+    fn wbufsize(&self) -> usize {
+        0
+    }
+
     /// Whether small answers leave at once (`TCP_NODELAY`): on, where Python has it off.
     /// Without it the second of two small writes waits for the peer's acknowledgement.
     fn disable_nagle_algorithm(&self) -> bool {
@@ -251,11 +309,7 @@ pub trait StreamRequestHandler {
 
 impl<T: StreamRequestHandler> BaseRequestHandler<StreamRequest> for T {
     fn setup(&mut self, request: &mut StreamRequest) -> HandlerResult {
-        request.set_timeout(self.timeout())?;
-        // It is on already: an accepted socket has it from its listener.
-        if !self.disable_nagle_algorithm() && request.client_address.ip().is_some() {
-            SockRef::from(&**request).set_tcp_nodelay(false)?;
-        }
+        request.prepare(self)?;
         StreamRequestHandler::setup(self, request)
     }
 
@@ -264,6 +318,9 @@ impl<T: StreamRequestHandler> BaseRequestHandler<StreamRequest> for T {
     }
 
     fn finish(&mut self, request: &mut StreamRequest) -> HandlerResult {
-        StreamRequestHandler::finish(self, request)
+        let finished = StreamRequestHandler::finish(self, request);
+        let flushed = request.wfile.finish();
+        finished?;
+        Ok(flushed?)
     }
 }

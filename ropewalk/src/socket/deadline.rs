@@ -26,6 +26,16 @@ pub(super) struct Mode {
     changing: Mutex<()>,
     /// There once somebody has asked for a handle.
     abort: OnceLock<Arc<Abort>>,
+    whole: Whole,
+}
+
+/// A time for all calls together.
+#[derive(Debug, Default)]
+struct Whole {
+    /// Whether there is one: most sockets have none, and look no further.
+    is_set: AtomicBool,
+    /// When it began, and how long it is.
+    within: Mutex<Option<(MachineClock, Duration)>>,
 }
 
 const FOR_EVER: u64 = u64::MAX;
@@ -38,7 +48,13 @@ impl Mode {
 
     fn with(nanos: u64, shared: bool) -> Mode {
         let (nanos, shared) = (AtomicU64::new(nanos), AtomicBool::new(shared));
-        Mode { nanos, shared, changing: Mutex::new(()), abort: OnceLock::new() }
+        Mode {
+            nanos,
+            shared,
+            changing: Mutex::new(()),
+            abort: OnceLock::new(),
+            whole: Whole::default(),
+        }
     }
 
     /// The mode of another descriptor of the same socket. From here on neither makes the
@@ -61,15 +77,31 @@ impl Mode {
     /// Else it does not, and the waiting is ours.
     pub(super) fn set(&self, timeout: Option<Duration>, socket: &Socket) -> io::Result<()> {
         let _one_at_a_time = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        let ours = timeout.is_some() || self.abort.get().is_some();
-        if ours || !self.shared.load(Ordering::Relaxed) {
-            socket.set_nonblocking(ours)?;
-        }
+        self.follow(timeout, socket)?;
         // More than 584 years are as many.
         let most = FOR_EVER - 1;
         let nanos = timeout
             .map_or(FOR_EVER, |timeout| timeout.as_nanos().try_into().unwrap_or(most).min(most));
         self.nanos.store(nanos, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// All calls from now on may take so long together; or as long as each may.
+    pub(super) fn set_whole(&self, within: Option<Duration>, socket: &Socket) -> io::Result<()> {
+        let _one_at_a_time = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.whole.is_set.store(within.is_some(), Ordering::Relaxed);
+        let mut whole = self.whole.within.lock().unwrap_or_else(PoisonError::into_inner);
+        *whole = within.map(|within| (MachineClock::begin(), within));
+        self.follow(self.timeout(), socket)
+    }
+
+    /// Sets the descriptor's own mode.
+    fn follow(&self, timeout: Option<Duration>, socket: &Socket) -> io::Result<()> {
+        let whole = self.whole.is_set.load(Ordering::Relaxed);
+        let ours = timeout.is_some() || whole || self.abort.get().is_some();
+        if ours || !self.shared.load(Ordering::Relaxed) {
+            socket.set_nonblocking(ours)?;
+        }
         Ok(())
     }
 
@@ -106,7 +138,10 @@ impl Mode {
 
     /// What one call may spend.
     pub(super) fn budget(&self) -> Budget<'_> {
-        Budget { timeout: self.timeout(), began: None, abort: Some(&self.abort) }
+        let (timeout, abort) = (self.timeout(), Some(&self.abort));
+        let whole =
+            if self.whole.is_set.load(Ordering::Relaxed) { Some(&self.whole) } else { None };
+        Budget { timeout, began: None, abort, whole }
     }
 }
 
@@ -123,6 +158,8 @@ pub(super) struct Budget<'m> {
     began: Option<MachineClock>,
     /// Looked at in each wait: a handle may be made meanwhile.
     abort: Option<&'m OnceLock<Arc<Abort>>>,
+    /// The calls before and after have this together with it.
+    whole: Option<&'m Whole>,
 }
 
 /// What a call waits for.
@@ -139,7 +176,7 @@ pub(super) enum Until {
 impl<'m> Budget<'m> {
     /// So much, for a call without a socket.
     pub(super) fn of(timeout: Option<Duration>) -> Budget<'static> {
-        Budget { timeout, began: None, abort: None }
+        Budget { timeout, began: None, abort: None, whole: None }
     }
 
     /// The same without any time.
@@ -154,7 +191,7 @@ impl<'m> Budget<'m> {
 
     /// Whether something may end its waiting: a deadline, or a handle.
     pub(super) fn has_end(&self) -> bool {
-        self.timeout.is_some() || self.alarm().is_some()
+        self.timeout.is_some() || self.whole.is_some() || self.alarm().is_some()
     }
 
     /// Calls, and waits and calls again as long as it would block.
@@ -164,6 +201,10 @@ impl<'m> Budget<'m> {
         until: Until,
         mut call: impl FnMut() -> io::Result<T>,
     ) -> io::Result<T> {
+        // Else a peer that sends a byte whenever it is asked for one would never meet it.
+        if let Some((_, Duration::ZERO)) = self.left_of_whole() {
+            return Err(self.expired());
+        }
         loop {
             match call() {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock && !self.is_zero() => {
@@ -232,14 +273,26 @@ impl<'m> Budget<'m> {
 
     /// What is said when it is spent.
     pub(super) fn expired(&self) -> io::Error {
-        let after = self.timeout.unwrap_or_default();
-        io::Error::new(io::ErrorKind::TimedOut, format!("timed out after {after:?}"))
+        let words = match self.left_of_whole() {
+            Some((within, Duration::ZERO)) => format!("the deadline of {within:?} has passed"),
+            _ => format!("timed out after {:?}", self.timeout.unwrap_or_default()),
+        };
+        io::Error::new(io::ErrorKind::TimedOut, words)
     }
 
     fn left(&mut self) -> Option<Duration> {
-        let timeout = self.timeout?;
+        let whole = self.left_of_whole().map(|(_, left)| left);
+        let Some(timeout) = self.timeout else { return whole };
         let began = self.began.get_or_insert_with(MachineClock::begin);
-        Some(timeout.saturating_sub(began.now() - Time::ZERO))
+        let left = timeout.saturating_sub(began.now() - Time::ZERO);
+        Some(whole.map_or(left, |whole| whole.min(left)))
+    }
+
+    /// What all calls together had, and what is left of it.
+    fn left_of_whole(&self) -> Option<(Duration, Duration)> {
+        let within = self.whole?.within.lock().unwrap_or_else(PoisonError::into_inner);
+        let (clock, within) = (*within)?;
+        Some((within, within.saturating_sub(clock.now() - Time::ZERO)))
     }
 
     fn alarm(&self) -> Option<&'m Abort> {

@@ -14,6 +14,7 @@ use socket2::{MaybeUninitSlice, SockAddr, Socket, Type};
 use super::{Ancillary, Kind};
 use crate::addr::Addr;
 
+mod inherited;
 mod interfaces;
 mod names;
 mod wakeup;
@@ -44,6 +45,7 @@ pub(crate) use here::{
 };
 pub(crate) use here::{options, set_option_length};
 pub(crate) use here::{recv, recv_with, send, send_to_with, send_with, unix_address};
+pub(crate) use inherited::inherit;
 pub(crate) use interfaces::{all as interfaces, index_of, name_of};
 #[cfg(windows)]
 pub(crate) use ioctl::ignore_refusals;

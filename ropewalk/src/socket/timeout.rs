@@ -1,5 +1,5 @@
 //! A socket's timeout, asked for and set.
-//! Owns: Python's two ways to say it. Never: waits; that is `deadline`.
+//! Owns: Python's two ways to say it, and a deadline that is ours. Never: waits; that is `deadline`.
 
 use std::time::Duration;
 
@@ -52,6 +52,31 @@ impl Socket {
     #[doc(alias = "gettimeout")]
     pub fn timeout(&self) -> Option<Duration> {
         self.mode.timeout()
+    }
+
+    /// How long all calls from now on may take together, beside the timeout that each has. A
+    /// peer that sends a byte now and then keeps within every timeout; it does not keep
+    /// within this. Once it has passed, each call fails with `TimedOut`. `None` takes it away.
+    ///
+    /// # Errors
+    /// `Closed`.
+    ///
+    /// ```
+    /// use ropewalk::{error::ErrorKind, socket::*};
+    /// use std::time::Duration;
+    /// # fn main() -> ropewalk::Result<()> {
+    /// let socket = Socket::new(AF_INET, SOCK_DGRAM)?;
+    /// socket.bind(("localhost", 0))?;
+    /// socket.set_deadline(Some(Duration::from_millis(1)))?;
+    /// assert_eq!(socket.recv(1024).unwrap_err().kind(), ErrorKind::TimedOut);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn set_deadline(&self, within: Option<Duration>) -> Result<()> {
+        let socket = self.open(Operation::Configure)?;
+        self.mode
+            .set_whole(within, socket)
+            .map_err(|error| Error::without_address(Operation::Configure, error))
     }
 
     /// `true` is a timeout of `None`, `false` one of zero.
