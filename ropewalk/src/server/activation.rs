@@ -18,10 +18,10 @@ const FIRST: i32 = 3;
 /// # }
 /// use ropewalk::server::{TcpServer, listen_fds};
 /// # fn main() -> ropewalk::Result<()> {
-/// let sockets = listen_fds()?;
+/// let (sockets, echo) = (listen_fds()?, || Echo);
 /// let server = match sockets.is_empty() {
-///     true => TcpServer::new(0, || Echo)?, // started by hand
-///     false => TcpServer::from_sockets(sockets, || Echo)?,
+///     true => TcpServer::new(0, echo)?, // started by hand
+///     false => TcpServer::from_sockets(sockets, echo)?,
 /// };
 /// # Ok(())
 /// # }

@@ -169,8 +169,8 @@ pub enum HandlerError {
 
 impl HandlerError {
     /// Whether a peer that went away is all that failed: it reset the connection, no longer
-    /// reads, or is no more there for a datagram. That is an everyday thing, and no fault of the handler's. Which peer, a
-    /// handler that talks with several knows better.
+    /// reads, or is no more there for a datagram. That is an everyday thing, and no fault of
+    /// the handler's. Which peer, a handler that talks with several knows better.
     ///
     /// ```
     /// use ropewalk::server::HandlerError;

@@ -95,6 +95,15 @@ use crate::socket;
 ///     fn timeout(&self) -> Option<Duration> {
 ///         Some(Duration::from_secs(5))
 ///     }
+///     fn deadline(&self) -> Option<Duration> {
+///         Some(Duration::from_secs(60)) // of the whole request
+///     }
+///     fn rbufsize(&self) -> usize {
+///         8192
+///     }
+///     fn wbufsize(&self) -> usize {
+///         0 // what is written leaves at once
+///     }
 ///     fn disable_nagle_algorithm(&self) -> bool {
 ///         true
 ///     }

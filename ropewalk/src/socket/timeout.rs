@@ -1,5 +1,5 @@
 //! A socket's timeout, asked for and set.
-//! Owns: Python's two ways to say it, and a deadline that is ours. Never: waits; that is `deadline`.
+//! Owns: Python's two ways to say it, and one of ours. Never: waits; that is `deadline`.
 
 use std::time::Duration;
 

@@ -13,6 +13,8 @@ mod folder;
 #[path = "../rig/needs.rs"]
 mod needs;
 
+#[cfg(unix)] // descriptors by their numbers
+mod activation;
 // What it counts is in /proc.
 #[cfg(target_os = "linux")]
 #[path = "../load/apart.rs"]
@@ -24,6 +26,8 @@ mod failures;
 mod hooks;
 #[cfg(target_os = "linux")] // see above
 mod many;
+#[cfg(unix)] // descriptors, Unix sockets
+mod opening;
 mod packets;
 mod protocols;
 mod python;

@@ -111,6 +111,11 @@ impl Trace {
         self.0.1.notify_all();
     }
 
+    /// From here on only what comes counts.
+    pub fn forget(&self) {
+        self.0.0.lock().unwrap().clear();
+    }
+
     /// Waits for so many notes.
     #[track_caller]
     pub fn at_least(&self, count: usize) -> Vec<String> {
