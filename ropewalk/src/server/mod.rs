@@ -53,6 +53,9 @@
 //! | a failure | is told to [`handle_error`](BaseServer::handle_error), then the close is in order | resets the connection |
 //! | runs on a reactor as well | no | yes |
 //!
+//! [`ThreadServer`] runs protocols on threads, too: with several listeners, a drain that
+//! reports, and a stop by signals.
+//!
 //! # Bounds
 //!
 //! | what | hook | at it |
@@ -69,9 +72,6 @@
 //! works on what waits, gives requests under way a grace, cuts the rest, and reports.
 //! [`Server::requests`] lists them; [`ShutdownHandle::close_clients`] and
 //! [`abort_clients`](ShutdownHandle::abort_clients) end them while the server goes on.
-//!
-//! [`ThreadServer`] runs protocols on threads, too: with several listeners, a drain that
-//! reports, and a stop by signals.
 //!
 //! # What differs from Python
 //!

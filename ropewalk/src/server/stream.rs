@@ -195,7 +195,7 @@ impl sealed::Kind for StreamRequest {
 
     fn reset(&mut self) {
         // Where there is no such thing (a Unix socket), it is closed all the same.
-        let _ = SockRef::from(&**self).set_linger(Some(Duration::ZERO));
+        let _ = self.set_linger(Some(Duration::ZERO));
     }
 }
 

@@ -1,6 +1,5 @@
 //! Sockets from a service manager: this binary again, as systemd would start it.
 
-use std::io::Write;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::process::{Child, Command, Stdio};
@@ -12,7 +11,7 @@ use ropewalk::server::{
 };
 use ropewalk::socket::SOCK_STREAM;
 
-use crate::serve::{Ends, WATCHDOG, ask, datagrams, dial};
+use crate::serve::{Ends, ask, datagrams, dial};
 
 /// What the part is to do.
 const PART: &str = "ROPEWALK_ACTIVATION_PART";

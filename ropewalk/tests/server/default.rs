@@ -5,8 +5,8 @@ use std::net::TcpStream;
 use std::sync::mpsc;
 
 use ropewalk::server::{
-    BaseRequestHandler, HandlerResult, MixIn, Serial, Server, StreamRequest, StreamRequestHandler,
-    Threading,
+    BaseRequestHandler, HandlerResult, MixIn, Pooling, Serial, Server, StreamRequest,
+    StreamRequestHandler, Threading,
 };
 
 use crate::serve::{A_MOMENT, Served, WATCHDOG, ask, dial, read_all, serve};
@@ -78,6 +78,11 @@ fn accept_take_the_request_close_on_a_serial_server() {
 #[test]
 fn accept_take_the_request_close_on_a_threading_server() {
     accept_take_the_request_close::<Threading>();
+}
+
+#[test]
+fn accept_take_the_request_close_on_a_pooling_server() {
+    accept_take_the_request_close::<Pooling>();
 }
 
 #[test]

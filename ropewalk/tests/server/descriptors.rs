@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use ropewalk::error::ErrorKind;
 use ropewalk::server::{
-    BaseServer, HandlerResult, Protocols, ServerSocket, StreamRequest, StreamRequestHandler,
-    ThreadingTcpServer,
+    BaseServer, HandlerResult, MixIn, Pooling, Protocols, Server, ServerSocket, StreamRequest,
+    StreamRequestHandler, Threading,
 };
 
 use ropewalk::{Addr, Protocol, Transport};
@@ -94,12 +94,12 @@ fn print(line: &str) {
     writeln!(std::io::stdout().lock(), "{line}").unwrap();
 }
 
-fn serve_with_few<S: BaseServer<StreamRequest>>(inner: S) {
+fn serve_with_few<S: BaseServer<StreamRequest>, M: MixIn>(inner: S) {
     if std::env::var_os(PART).is_none() {
         return;
     }
     let hooks = Prints { inner, in_vain: AtomicUsize::new(0) };
-    let server = ThreadingTcpServer::new(("127.0.0.1", 0), hooks).unwrap();
+    let server = Server::<StreamRequest, _, M>::new(("127.0.0.1", 0), hooks).unwrap();
     print(&format!("at {}", server.local_addr()));
     server.serve_forever().unwrap();
     print(&format!("in vain {}", server.hooks().in_vain.load(Ordering::Relaxed)));
@@ -108,13 +108,25 @@ fn serve_with_few<S: BaseServer<StreamRequest>>(inner: S) {
 #[test]
 #[ignore = "the server's part, in a process with few descriptors"]
 fn handlers_with_few_descriptors() {
-    serve_with_few(|| Lines);
+    serve_with_few::<_, Threading>(|| Lines);
 }
 
 #[test]
 #[ignore = "the server's part, in a process with few descriptors"]
 fn protocols_with_few_descriptors() {
-    serve_with_few(Protocols::new(|| LinesProtocol(Vec::new())));
+    serve_with_few::<_, Threading>(Protocols::new(|| LinesProtocol(Vec::new())));
+}
+
+#[test]
+#[ignore = "the server's part, in a process with few descriptors"]
+fn pooled_handlers_with_few_descriptors() {
+    serve_with_few::<_, Pooling>(|| Lines);
+}
+
+#[test]
+#[ignore = "the server's part, in a process with few descriptors"]
+fn pooled_protocols_with_few_descriptors() {
+    serve_with_few::<_, Pooling>(Protocols::new(|| LinesProtocol(Vec::new())));
 }
 
 #[track_caller]
@@ -133,6 +145,16 @@ fn out_of_descriptors_a_server_of_handlers_pauses_accepting_and_recovers() {
 #[test]
 fn out_of_descriptors_a_server_of_protocols_pauses_accepting_and_recovers() {
     pauses_accepting_and_recovers("descriptors::protocols_with_few_descriptors");
+}
+
+#[test]
+fn out_of_descriptors_a_pool_of_handlers_pauses_accepting_and_recovers() {
+    pauses_accepting_and_recovers("descriptors::pooled_handlers_with_few_descriptors");
+}
+
+#[test]
+fn out_of_descriptors_a_pool_of_protocols_pauses_accepting_and_recovers() {
+    pauses_accepting_and_recovers("descriptors::pooled_protocols_with_few_descriptors");
 }
 
 fn pauses_accepting_and_recovers(part: &str) {

@@ -9,7 +9,7 @@ use ropewalk::Addr;
 use ropewalk::error::ErrorKind;
 use ropewalk::limits;
 use ropewalk::server::{
-    BaseServer, HandlerResult, MixIn, Serial, Server, StreamRequest, StreamRequestHandler,
+    BaseServer, HandlerResult, MixIn, Pooling, Serial, Server, StreamRequest, StreamRequestHandler,
     TcpServer, Threading, ThreadingTcpServer,
 };
 
@@ -46,6 +46,11 @@ fn a_serial_server_outlives_its_handlers_failures() {
 #[test]
 fn a_threading_server_outlives_its_handlers_failures() {
     the_server_goes_on::<Threading>();
+}
+
+#[test]
+fn a_pooling_server_outlives_its_handlers_failures() {
+    the_server_goes_on::<Pooling>();
 }
 
 /// Reads one byte, whatever there is, and answers.

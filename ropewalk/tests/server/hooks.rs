@@ -5,8 +5,8 @@ use std::time::Duration;
 use ropewalk::error::{ErrorKind, Operation};
 use ropewalk::options::SocketOptions;
 use ropewalk::server::{
-    BaseRequestHandler, BaseServer, DatagramRequest, HandlerError, HandlerResult, MixIn, Request,
-    Serial, Server, ServerSocket, StreamRequest, Threading, run_handler,
+    BaseRequestHandler, BaseServer, DatagramRequest, HandlerError, HandlerResult, MixIn, Pooling,
+    Request, Serial, Server, ServerSocket, StreamRequest, Threading, run_handler,
 };
 use ropewalk::{Addr, Error};
 
@@ -202,7 +202,9 @@ fn one_datagram<M: MixIn>(fault: Fault) -> String {
 fn on_all(fault: Fault, expected: &str) {
     assert_eq!(one_connection::<Serial>(fault), expected, "serial, streams");
     assert_eq!(one_connection::<Threading>(fault), expected, "threading, streams");
+    assert_eq!(one_connection::<Pooling>(fault), expected, "pooling, streams");
     assert_eq!(one_datagram::<Serial>(fault), expected, "serial, datagrams");
+    assert_eq!(one_datagram::<Pooling>(fault), expected, "pooling, datagrams");
     assert_eq!(one_datagram::<Threading>(fault), expected, "threading, datagrams");
 }
 
@@ -212,7 +214,7 @@ fn a_server_is_bound_then_activated_and_closed_once() {
     let hooks = Traced::new(&trace, Fault::Nothing, None);
     let server = Stream::<Serial>::new(("127.0.0.1", 0), hooks).unwrap();
     assert_eq!(trace.at_least(2), ["server_bind", "server_activate"]);
-    server.close().unwrap();
+    server.close(Duration::ZERO).unwrap();
     assert_eq!(trace.at_least(3), ["server_bind", "server_activate", "server_close(1)"]);
     let hooks = Traced::new(&trace, Fault::Nothing, None);
     trace.forget();
@@ -239,7 +241,7 @@ fn a_server_that_cannot_be_made_is_closed_and_says_why() {
 #[test]
 fn what_closing_says_is_told_to_whoever_closes() {
     let (server, trace): (Stream<Serial>, _) = made(Fault::CloseFails, None);
-    assert_eq!(server.close().unwrap_err().cause(), "as wanted");
+    assert_eq!(server.close(Duration::ZERO).unwrap_err().cause(), "as wanted");
     assert_eq!(trace.at_least(1), ["server_close(1)"], "and not tried again");
     let (server, trace): (Stream<Serial>, _) = made(Fault::CloseFails, None);
     drop(server);

@@ -19,16 +19,20 @@ mod activation;
 #[cfg(target_os = "linux")]
 #[path = "../load/apart.rs"]
 mod apart;
+mod closing;
 mod default;
 #[cfg(unix)] // a limit on descriptors
 mod descriptors;
 mod failures;
+mod gate;
 mod hooks;
+mod limits;
 #[cfg(target_os = "linux")] // see above
 mod many;
 #[cfg(unix)] // descriptors, Unix sockets
 mod opening;
 mod packets;
+mod pool;
 mod protocols;
 mod python;
 mod reports;

@@ -140,7 +140,7 @@ fn the_file_of_a_socket_that_was_handed_over_is_left_to_its_owner() {
     let server = UnixStreamServer::from_sockets(vec![socket], || Echo).unwrap();
     assert_eq!((server.address_family(), server.socket_type()), (AF_UNIX, SOCK_STREAM));
     assert_eq!(*server.local_addr(), Addr::Unix(Some(path.as_path().into())));
-    server.close().unwrap();
+    server.close(std::time::Duration::ZERO).unwrap();
     assert!(path.exists());
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use ropewalk::Addr;
 use ropewalk::server::{
     BaseRequestHandler, BaseServer, DatagramRequest, DatagramRequestHandler, HandlerError,
-    HandlerResult, MixIn, Serial, Server, Threading, ThreadingUdpServer, UdpServer,
+    HandlerResult, MixIn, Pooling, Serial, Server, Threading, ThreadingUdpServer, UdpServer,
 };
 
 use crate::needs::resets;
@@ -53,6 +53,11 @@ fn a_datagram_is_answered_by_a_serial_server() {
 #[test]
 fn a_datagram_is_answered_by_a_threading_server() {
     is_answered::<Threading>();
+}
+
+#[test]
+fn a_datagram_is_answered_by_a_pooling_server() {
+    is_answered::<Pooling>();
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use ropewalk::limits::Limits;
 use ropewalk::protocol::{Kind, from_fn};
-use ropewalk::server::{MixIn, Protocols, Serial, Server, StreamRequest, Threading};
+use ropewalk::server::{MixIn, Pooling, Protocols, Serial, Server, StreamRequest, Threading};
 use ropewalk::{Protocol, Reason, Transport};
 
 use crate::needs::resets;
@@ -107,6 +107,11 @@ fn a_connection_lives_until_its_protocol_closes_it_on_a_threading_server() {
 }
 
 #[test]
+fn a_connection_lives_until_its_protocol_closes_it_on_a_pooling_server() {
+    lives_until_its_protocol_closes_it::<Pooling>();
+}
+
+#[test]
 fn a_serial_servers_second_client_waits_until_the_firsts_protocol_closes() {
     let serves = Serves::new::<Serial>(false, WATCHDOG);
     let mut first = serves.dial();
@@ -153,6 +158,11 @@ fn a_shutdown_drains_a_threading_server() {
     a_shutdown_drains::<Threading>();
 }
 
+#[test]
+fn a_shutdown_drains_a_pooling_server() {
+    a_shutdown_drains::<Pooling>();
+}
+
 /// Every protocol stays: at the end of the grace they are cut.
 fn a_grace_that_is_over_cuts<M: MixIn>() {
     let mut serves = Serves::new::<M>(true, Duration::from_millis(20));
@@ -176,6 +186,11 @@ fn a_grace_that_is_over_cuts_on_a_threading_server() {
     a_grace_that_is_over_cuts::<Threading>();
 }
 
+#[test]
+fn a_grace_that_is_over_cuts_on_a_pooling_server() {
+    a_grace_that_is_over_cuts::<Pooling>();
+}
+
 fn a_protocol_stops_its_server<M: MixIn>() {
     let mut serves = Serves::new::<M>(false, WATCHDOG);
     let mut client = serves.dial();
@@ -192,6 +207,11 @@ fn a_protocol_stops_its_serial_server() {
 #[test]
 fn a_protocol_stops_its_threading_server() {
     a_protocol_stops_its_server::<Threading>();
+}
+
+#[test]
+fn a_protocol_stops_its_pooling_server() {
+    a_protocol_stops_its_server::<Pooling>();
 }
 
 #[test]

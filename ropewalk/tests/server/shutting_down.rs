@@ -6,7 +6,7 @@ use std::time::Duration;
 use ropewalk::Addr;
 use ropewalk::error::ErrorKind;
 use ropewalk::server::{
-    BaseServer, HandlerResult, MixIn, Serial, Server, StreamRequest, StreamRequestHandler,
+    BaseServer, HandlerResult, MixIn, Pooling, Serial, Server, StreamRequest, StreamRequestHandler,
     TcpServer, Threading, ThreadingTcpServer,
 };
 
@@ -74,6 +74,11 @@ fn a_handler_shuts_its_serial_server_down() {
 #[test]
 fn a_handler_shuts_its_threading_server_down() {
     from_its_own_handler::<Threading>();
+}
+
+#[test]
+fn a_handler_shuts_its_pooling_server_down() {
+    from_its_own_handler::<Pooling>();
 }
 
 /// CPython's `test_shutdown`: the shutdown may come before the loop, or in it.

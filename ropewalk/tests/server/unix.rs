@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use ropewalk::options::SocketOptions;
 use ropewalk::server::{
-    DatagramRequest, DatagramRequestHandler, HandlerResult, MixIn, Protocols, Serial, Server,
-    StreamRequest, StreamRequestHandler, Threading, UnixDatagramServer, UnixStreamServer,
+    DatagramRequest, DatagramRequestHandler, HandlerResult, MixIn, Pooling, Protocols, Serial,
+    Server, StreamRequest, StreamRequestHandler, Threading, UnixDatagramServer, UnixStreamServer,
 };
 
 use crate::folder::Folder;
@@ -56,6 +56,11 @@ fn accept_take_the_request_close_on_a_threading_server() {
     accept_take_the_request_close::<Threading>();
 }
 
+#[test]
+fn accept_take_the_request_close_on_a_pooling_server() {
+    accept_take_the_request_close::<Pooling>();
+}
+
 fn a_datagram_is_answered<M: MixIn>() {
     let folder = Folder::new();
     let path = folder.0.join("server");
@@ -78,6 +83,11 @@ fn a_datagram_is_answered_by_a_serial_server() {
 #[test]
 fn a_datagram_is_answered_by_a_threading_server() {
     a_datagram_is_answered::<Threading>();
+}
+
+#[test]
+fn a_datagram_is_answered_by_a_pooling_server() {
+    a_datagram_is_answered::<Pooling>();
 }
 
 #[test]
