@@ -123,7 +123,8 @@ impl ShutdownHandle {
     /// A connection is shut down in both directions, so that its handler meets the end of
     /// input and can write no more; one that still waits for a worker gets none. A protocol is
     /// told [`stopping`](crate::Protocol::stopping), and has no time for it: what is not over
-    /// then is reset, with `Stopped`. What [`close_clients`](Self::close_clients) lets be is let be.
+    /// then is reset, with `Stopped`. What [`close_clients`](Self::close_clients) lets be is let
+    /// be.
     ///
     /// A handler that waits for something else than its client is not woken. Nor, on Windows,
     /// is one that reads without a timeout.
