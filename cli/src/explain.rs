@@ -101,12 +101,10 @@ fn held(endpoint: &Endpoint, error: &Error) -> Option<Held> {
     }
 }
 
-/// What the resolver says of a name, if that was it: only its errors have no number.
+/// What the resolver says of a name, if that was it.
 fn unknown_host(error: &Error) -> Option<String> {
-    let io = error.io_error()?;
-    let by_name = error.address().is_some_and(|at| at.parse::<SocketAddr>().is_err());
-    let is_lookup = io.raw_os_error().is_none() && io.to_string().contains("lookup");
-    (by_name && is_lookup).then(|| unknown_host_because(&io.to_string()))
+    let said = error.io_error()?.to_string();
+    error.resolver_code().map(|_| unknown_host_because(&said))
 }
 
 fn unknown_host_because(said: &str) -> String {
