@@ -2,7 +2,6 @@
 
 use std::process::Command;
 use std::sync::mpsc;
-use std::time::Duration;
 
 use ropewalk::Result;
 use ropewalk::error::{Error, ErrorKind, Operation};
@@ -93,7 +92,7 @@ fn until_it_waits_in(thread: &std::path::Path, call: i64) -> bool {
         if doing.split(' ').next() == Some(&number) {
             return true;
         }
-        let _ = never.recv_timeout(Duration::from_millis(1));
+        let _ = never.recv_timeout(std::time::Duration::from_millis(1));
     }
     false
 }
