@@ -138,8 +138,8 @@ pub struct AddrInfo {
 ///
 /// Without a host it is this machine: its loopback, or all its interfaces
 /// ([`Hints::passive`]). An address of IPv6 may have a scope (`fe80::1%eth0`). It blocks as
-/// long as the system's resolver likes; [`getaddrinfo_timeout`] does not. Answers for sockets
-/// that are of no [`Kind`] or [`Family`] here are left out.
+/// long as the system's resolver likes; [`getaddrinfo_timeout`] does not. Answers that
+/// are no addresses of IPv4 or IPv6 are left out.
 ///
 /// # Errors
 /// `NotFound` for an unknown host or service, `InvalidInput` for a port out of range, for hints
@@ -227,11 +227,8 @@ fn is_number(service: &str) -> bool {
 /// `None` for what no socket of ours could be made of.
 fn answer_of(found: Found) -> Option<AddrInfo> {
     let families = [Family::Inet, Family::Inet6];
-    let family = families.into_iter().find(|family| {
-        sys::domain_of(*family).is_ok_and(|domain| i32::from(domain) == found.family)
-    })?;
-    let kinds = [Kind::Stream, Kind::Datagram];
-    let kind = kinds.into_iter().find(|kind| i32::from(sys::type_of(*kind)) == found.kind)?;
+    let family = families.into_iter().find(|family| family.number() == found.family)?;
+    let kind = Kind::from(found.kind);
     // As it was answered: an IPv4 address of IPv6 is asked for when it is wanted so.
     let addr = Addr::Ip(found.addr.as_socket()?);
     let (protocol, canonical_name) = (found.protocol, found.canonical_name);
