@@ -20,7 +20,8 @@ use crate::error::{Operation, Result};
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Credentials {
-    /// The process, where the system tells (Linux). Sent, `None` is this one.
+    /// The process, where the system tells: on Linux, unless it is in a namespace that this
+    /// one does not see. Sent, `None` is this one.
     pub pid: Option<u32>,
     /// The effective user.
     pub uid: u32,

@@ -9,7 +9,7 @@ use ropewalk::error::ErrorKind;
 use ropewalk::limits::ANCILLARY_BYTES;
 use ropewalk::socket::*;
 
-use crate::ends::{SOON, WATCHDOG, fill, tcp_pair, udp, watched};
+use crate::ends::{SOON, WATCHDOG, fill, tcp_pair, watched};
 use crate::folder::Folder;
 
 fn pair() -> (Socket, Socket) {
@@ -244,10 +244,10 @@ fn an_unfinished_call_waits_for_all_where_it_is_asked_to_and_may() {
 #[test]
 #[cfg(target_os = "linux")] // it alone tells
 fn a_refusal_is_received_as_an_error_of_its_own() {
-    let deaf = udp();
+    let deaf = crate::ends::udp();
     let at = deaf.local_addr().unwrap();
     drop(deaf);
-    let client = udp();
+    let client = crate::ends::udp();
     client.set_option(libc::IPPROTO_IP, libc::IP_RECVERR, 1).unwrap();
     client.send_to(b"anybody?", &at).unwrap();
     let message = client.recv_msg(64, 512, MSG_ERRQUEUE).unwrap();

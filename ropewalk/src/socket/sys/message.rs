@@ -218,7 +218,9 @@ pub(super) mod credentials {
             .chunks_exact(size_of::<u32>())
             .map(|number| u32::from_ne_bytes([number[0], number[1], number[2], number[3]]));
         let mut next = || numbers.next().unwrap_or_default();
-        Credentials { pid: Some(next()), uid: next(), gid: next() }
+        // 0 is a process in another namespace, which has no number here.
+        let pid = Some(next()).filter(|pid| *pid != 0);
+        Credentials { pid, uid: next(), gid: next() }
     }
 }
 

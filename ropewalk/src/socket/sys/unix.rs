@@ -267,14 +267,14 @@ pub(crate) fn set_inheritable(socket: &Socket, inheritable: bool) -> io::Result<
     socket.set_cloexec(!inheritable)
 }
 
-/// Who is at the other end of a Unix socket. Linux gives nobody's numbers for one that is not
-/// connected.
+/// Who is at the other end of a Unix socket. Linux gives one that is not
+/// connected a user that nobody is.
 #[cfg(target_os = "linux")]
 pub(crate) fn peer_credentials(socket: &Socket) -> io::Result<Credentials> {
     let mut value = [0; size_of::<libc::ucred>()];
     option(socket, libc::SOL_SOCKET, libc::SO_PEERCRED, &mut value)?;
     match super::message::credentials::of_numbers(&value) {
-        Credentials { pid: Some(0), .. } => Err(rustix::io::Errno::NOTCONN.into()),
+        Credentials { uid: u32::MAX, .. } => Err(rustix::io::Errno::NOTCONN.into()),
         credentials => Ok(credentials),
     }
 }
