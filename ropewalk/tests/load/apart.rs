@@ -20,15 +20,20 @@ const RAISE: &str = r#"
 
 /// Starts one of this binary's ignored tests as a process, with these words for it.
 pub fn start(part: &str, words: &[String]) -> Child {
+    command(part, words).spawn().unwrap()
+}
+
+/// The command that does.
+pub fn command(part: &str, words: &[String]) -> Command {
     let binary = std::env::current_exe().unwrap();
-    Command::new("sh")
+    let mut command = Command::new("sh");
+    command
         .args(["-c", RAISE, "sh", &DESCRIPTORS.to_string()])
         .arg(binary)
         .args([part, "--exact", "--ignored", "--nocapture", "--test-threads=1"])
         .env(PART, words.join(" "))
-        .stdin(Stdio::null())
-        .spawn()
-        .unwrap()
+        .stdin(Stdio::null());
+    command
 }
 
 /// Plays one of this binary's ignored tests in a process of its own, to its end.

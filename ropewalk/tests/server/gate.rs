@@ -1,5 +1,6 @@
 //! Handlers that work until the test lets them go on, on servers with bounds of the test's own.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread::ThreadId;
 
@@ -31,16 +32,22 @@ impl Default for Bounds {
 pub struct Gate {
     /// A request was taken, though not more.
     taken: mpsc::Receiver<()>,
+    /// A request was closed, whoever had it.
+    closed: mpsc::Receiver<()>,
     /// A handler got one.
     came: mpsc::Receiver<(Addr, ThreadId)>,
     go_on: mpsc::Sender<Word>,
+    /// How often the serving thread woke up.
+    wakes: Arc<AtomicUsize>,
 }
 
 /// The server's.
 pub struct Gated {
     bounds: Bounds,
     taken: Mutex<mpsc::Sender<()>>,
+    closed: Mutex<mpsc::Sender<()>>,
     handler: AtTheGate,
+    wakes: Arc<AtomicUsize>,
 }
 
 #[derive(Clone)]
@@ -56,10 +63,14 @@ enum Word {
 
 pub fn gate(bounds: Bounds) -> (Gated, Gate) {
     let (tell_taken, taken) = mpsc::channel();
+    let (tell_closed, closed) = mpsc::channel();
     let (tell, came) = mpsc::channel();
     let (go_on, word) = mpsc::channel();
     let handler = AtTheGate { came: tell, word: Arc::new(Mutex::new(word)) };
-    (Gated { bounds, taken: Mutex::new(tell_taken), handler }, Gate { taken, came, go_on })
+    let wakes = Arc::<AtomicUsize>::default();
+    let gate = Gate { taken, closed, came, go_on, wakes: wakes.clone() };
+    let (taken, closed) = (Mutex::new(tell_taken), Mutex::new(tell_closed));
+    (Gated { bounds, taken, closed, handler, wakes }, gate)
 }
 
 impl Gate {
@@ -74,6 +85,12 @@ impl Gate {
         assert!(self.taken.recv_timeout(A_MOMENT).is_err(), "a request was taken");
     }
 
+    /// Waits until a request was closed.
+    #[track_caller]
+    pub fn closes(&self) {
+        self.closed.recv_timeout(WATCHDOG).expect("a request is closed");
+    }
+
     /// Waits until a handler has a request.
     #[track_caller]
     pub fn comes(&self) -> (Addr, ThreadId) {
@@ -83,6 +100,10 @@ impl Gate {
     #[track_caller]
     pub fn none_comes(&self) {
         assert!(self.came.recv_timeout(A_MOMENT).is_err(), "a handler got a request");
+    }
+
+    pub fn wakes(&self) -> usize {
+        self.wakes.load(Ordering::SeqCst)
     }
 
     /// Whether a handler has got one by now.
@@ -120,6 +141,13 @@ impl<R: Request> BaseServer<R> for Gated {
         let request = socket.take()?;
         let _ = self.taken.lock().unwrap().send(()); // not every test listens
         Ok(request)
+    }
+    fn close_request(&self, request: R) {
+        drop(request);
+        let _ = self.closed.lock().unwrap().send(()); // as above
+    }
+    fn service_actions(&self) {
+        self.wakes.fetch_add(1, Ordering::SeqCst);
     }
     fn max_workers(&self) -> usize {
         self.bounds.workers

@@ -33,10 +33,14 @@ mod many;
 mod opening;
 mod packets;
 mod pool;
+#[cfg(target_os = "linux")] // see above
+mod pool_apart;
 mod protocols;
 mod python;
 mod reports;
 mod serve;
 mod shutting_down;
+#[cfg(unix)] // signals
+mod signals;
 #[cfg(unix)] // Unix sockets
 mod unix;

@@ -60,6 +60,9 @@ fn a_full_pool_that_waits_leaves_the_rest_to_the_kernel_until_there_is_room() {
     let (served, gate, [first, second]) = full(WhenFull::Wait);
     let third = served.dial();
     gate.takes_none();
+    let wakes = gate.wakes();
+    gate.takes_none();
+    assert_eq!(gate.wakes(), wakes, "it polls");
     assert_eq!(served.handle.requests().len(), 2);
     gate.go_on();
     assert_eq!(read_all(first), "");
@@ -154,8 +157,8 @@ fn a_full_pool_that_closes_closes_the_newcomer_in_order() {
     }
 }
 
-/// Three datagrams to a pool that is full with two; the ports whose datagrams came to a
-/// handler.
+/// Three datagrams to a pool that is full with two, and one when it is not; the ports whose
+/// datagrams came to a handler, and of all.
 fn three_datagrams(when_full: WhenFull) -> (Vec<Option<u16>>, Vec<Option<u16>>) {
     let (hooks, gate) = gate(one_worker(1, when_full));
     let server = PoolingUdpServer::new(("127.0.0.1", 0), hooks).unwrap();
@@ -170,12 +173,11 @@ fn three_datagrams(when_full: WhenFull) -> (Vec<Option<u16>>, Vec<Option<u16>>) 
     clients[2].send(b"x").unwrap();
     match when_full {
         WhenFull::Wait => gate.takes_none(),
-        _ => gate.takes(),
+        _ => gate.closes(),
     }
     gate.go_on();
     came.push(gate.comes().0.port());
     clients[3].send(b"x").unwrap();
-    gate.takes();
     gate.go_on();
     came.push(gate.comes().0.port());
     (came, sent)
