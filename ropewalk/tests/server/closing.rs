@@ -359,6 +359,7 @@ fn protocols_that_stay_are_reset_at_the_end_of_the_grace() {
 fn a_grace_without_end_is_no_overflow() {
     let (server, gate, client) = with_one_at_work::<Threading>(Bounds::default());
     let closes = Closes::new(server, Duration::MAX);
+    closes.waits();
     gate.go_on();
     assert_report(&closes.reports(), 1, &[], &[]);
     assert_eq!(read_all(client), "");
