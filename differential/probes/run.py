@@ -7,7 +7,7 @@ import warnings
 
 import outcome
 
-NOT_SECTIONS = {"run", "outcome", "ends"}
+NOT_SECTIONS = {"run", "outcome", "ends", "traces"}
 
 
 def main(wanted):

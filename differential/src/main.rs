@@ -13,6 +13,9 @@ mod outcome;
 // As above.
 #[cfg(unix)]
 mod probes;
+// As above.
+#[cfg(unix)]
+mod traces;
 
 // As above.
 #[cfg(unix)]

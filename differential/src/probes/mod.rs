@@ -10,6 +10,9 @@ mod constructor;
 mod datagrams;
 mod modes;
 mod options;
+mod server_handlers;
+mod server_hooks;
+mod server_shutdown;
 mod streams;
 
 /// Every section, in the order of the table.
@@ -23,4 +26,7 @@ pub(crate) const SECTIONS: &[&[Probe]] = &[
     closing::PROBES,
     options::PROBES,
     addresses::PROBES,
+    server_hooks::PROBES,
+    server_handlers::PROBES,
+    server_shutdown::PROBES,
 ];
