@@ -8,12 +8,14 @@ mod closing;
 mod connecting;
 mod constructor;
 mod datagrams;
+mod errors;
 mod modes;
 mod options;
 mod server_handlers;
 mod server_hooks;
 mod server_shutdown;
 mod streams;
+mod text;
 
 /// Every section, in the order of the table.
 pub(crate) const SECTIONS: &[&[Probe]] = &[
@@ -26,6 +28,8 @@ pub(crate) const SECTIONS: &[&[Probe]] = &[
     closing::PROBES,
     options::PROBES,
     addresses::PROBES,
+    text::PROBES,
+    errors::PROBES,
     server_hooks::PROBES,
     server_handlers::PROBES,
     server_shutdown::PROBES,
