@@ -25,6 +25,7 @@ mod default;
 mod descriptors;
 mod failures;
 mod gate;
+mod handlers;
 mod hooks;
 mod limits;
 #[cfg(target_os = "linux")] // see above

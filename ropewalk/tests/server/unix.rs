@@ -128,3 +128,74 @@ fn the_options_of_protocols_are_their_sockets() {
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, mode);
     }
 }
+
+#[test]
+fn a_server_whose_queue_is_full_is_not_taken_for_dead() {
+    use ropewalk::socket::{AF_UNIX, SOCK_STREAM, Socket};
+    let folder = Folder::new();
+    let path = folder.path("socket");
+    let busy = Socket::new(AF_UNIX, SOCK_STREAM).unwrap();
+    busy.bind(path.as_path()).unwrap();
+    busy.listen_with_backlog(1).unwrap();
+    let dial = || {
+        let client = Socket::new(AF_UNIX, SOCK_STREAM).unwrap();
+        client.set_blocking(false).unwrap();
+        client.connect(path.as_path()).map(|()| client)
+    };
+    // Until one is refused a place.
+    let queued: Vec<_> = std::iter::from_fn(|| dial().ok()).take(100).collect();
+    assert!((1..100).contains(&queued.len()), "its queue is full: {}", queued.len());
+    let error = UnixStreamServer::new(path.as_path(), || Echo).unwrap_err();
+    assert_eq!(error.kind(), ropewalk::error::ErrorKind::AddressInUse);
+    assert!(busy.accept().is_ok() && path.exists(), "it goes on, with its file");
+}
+
+#[test]
+fn a_file_that_another_server_has_put_in_place_is_left_alone() {
+    let folder = Folder::new();
+    let path = folder.path("socket");
+    let old = UnixStreamServer::new(path.as_path(), || Echo).unwrap();
+    // As a new version of a service does: beside the old one, then in its place.
+    let new = UnixStreamServer::new(folder.path("new").as_path(), || Echo).unwrap();
+    std::fs::rename(folder.path("new"), &path).unwrap();
+    drop(old);
+    let served = serve(new);
+    let mut client = UnixStream::connect(&path).unwrap();
+    client.set_read_timeout(Some(WATCHDOG)).unwrap();
+    client.write_all(b"hello").unwrap();
+    assert_eq!(read_all(client), "hello");
+    drop(served);
+    assert!(path.exists(), "it is not where its server has bound it");
+}
+
+/// Says whether a failure was a client that is gone.
+struct Gone(std::sync::mpsc::Sender<bool>);
+
+impl ropewalk::server::BaseServer<DatagramRequest> for Gone {
+    type Handler = Echo;
+    fn handler(&self, _: &ropewalk::Addr) -> Echo {
+        Echo
+    }
+    fn handle_error(&self, error: &ropewalk::server::HandlerError, _: &ropewalk::Addr) {
+        self.0.send(error.is_peer_gone()).unwrap();
+    }
+}
+
+#[test]
+fn a_client_that_is_gone_before_its_answer_is_told_as_gone() {
+    let folder = Folder::new();
+    let path = folder.path("server");
+    let (tell, told) = std::sync::mpsc::channel();
+    let server = UnixDatagramServer::new(path.as_path(), Gone(tell)).unwrap();
+    for leaves_file in [true, false] {
+        let client = UnixDatagram::bind(folder.path("client")).unwrap();
+        client.send_to(b"hello", &path).unwrap();
+        drop(client);
+        if !leaves_file {
+            std::fs::remove_file(folder.path("client")).unwrap();
+        }
+        assert!(server.handle_request().unwrap());
+        assert!(told.recv_timeout(WATCHDOG).unwrap());
+        let _ = std::fs::remove_file(folder.path("client"));
+    }
+}

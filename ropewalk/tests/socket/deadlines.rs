@@ -199,3 +199,37 @@ fn each_call_has_a_budget_of_its_own() {
         assert_eq!(client.recv(1).unwrap(), b"x");
     }
 }
+
+#[test]
+fn a_deadline_for_all_calls_together_is_kept_by_each_and_can_be_taken_away() {
+    let (client, server) = tcp_pair();
+    client.set_timeout(None).unwrap();
+    client.set_deadline(Some(SOON)).unwrap();
+    assert_eq!((client.timeout(), client.is_blocking()), (None, true), "that is another thing");
+    server.send_all(b"at once").unwrap();
+    assert_eq!(client.recv(1).unwrap(), b"a");
+    let error = assert_timed_out(
+        std::iter::repeat_with(|| client.recv(1)).find(Result::is_err).unwrap(),
+        Operation::Receive,
+    );
+    assert!(error.to_string().contains("the deadline of 50ms has passed"), "{error}");
+    // There is something now, and room to send; but no time.
+    server.send_all(b"later").unwrap();
+    assert_timed_out(client.recv(1), Operation::Receive);
+    assert_timed_out(client.send_all(b"x"), Operation::Send);
+    client.set_deadline(None).unwrap();
+    assert_eq!(client.recv(5).unwrap(), b"later");
+}
+
+#[test]
+fn the_earlier_of_timeout_and_deadline_ends_a_call() {
+    let (client, _server) = tcp_pair();
+    client.set_deadline(Some(WATCHDOG)).unwrap();
+    client.set_timeout(Some(SOON)).unwrap();
+    let error = assert_timed_out(client.recv(1), Operation::Receive);
+    assert!(error.to_string().ends_with("timed out after 50ms"), "{error}");
+    client.set_timeout(Some(WATCHDOG)).unwrap();
+    client.set_deadline(Some(SOON)).unwrap();
+    let error = assert_timed_out(client.recv(1), Operation::Receive);
+    assert!(error.to_string().ends_with("the deadline of 50ms has passed"), "{error}");
+}
