@@ -227,6 +227,9 @@ impl BaseServer<StreamRequest> for AtMost {
     fn max_workers(&self) -> usize {
         64
     }
+    fn drain_grace(&self) -> Option<std::time::Duration> {
+        Some(WATCHDOG) // so that all have left at the end
+    }
 }
 
 /// Many clients at once, which leave all the time: never more than may be.

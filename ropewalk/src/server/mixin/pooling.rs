@@ -191,9 +191,9 @@ impl<R> Shared<R> {
     }
 
     /// Waits for the next request. `None`: there will be none any more.
-    fn next(&self, state: &State) -> Option<R> {
+    fn next(&self, state: &State, has_worked: bool) -> Option<R> {
         let mut inside = self.lock();
-        inside.is_short = false;
+        inside.is_short &= !has_worked;
         loop {
             // Each way out of here makes room: a request less, or a worker that is free.
             let request = inside.queue.pop_front();
@@ -226,8 +226,10 @@ fn start<R: Request, S: BaseServer<R>>(pool: &Arc<Shared<R>>, worker: &Arc<Worke
     let (shared, its_worker) = (pool.clone(), worker.clone());
     let name = "ropewalk-worker".to_owned();
     let spawned = std::thread::Builder::new().name(name).spawn(move || {
-        while let Some(request) = shared.next(&its_worker.state) {
+        let mut has_worked = false;
+        while let Some(request) = shared.next(&its_worker.state, has_worked) {
             its_worker.work(request);
+            has_worked = true;
         }
     });
     let Err(error) = spawned else { return };
