@@ -12,6 +12,7 @@ use rustix::io::Errno;
 use socket2::Socket;
 
 use super::abort::{Abort, aborted};
+use super::sys;
 use crate::clock::{Clock, MachineClock, Time};
 use crate::limits;
 
@@ -225,7 +226,7 @@ impl<'m> Budget<'m> {
         match until {
             Until::Readable => self.wait_on(socket, PollFlags::IN),
             Until::Writable => self.wait_on(socket, PollFlags::OUT),
-            Until::Urgent => self.wait_on(socket, PollFlags::PRI),
+            Until::Urgent => self.wait_on(socket, sys::URGENT),
             Until::TriedAgain => self.pause(limits::ROOM_PAUSE),
         }
     }

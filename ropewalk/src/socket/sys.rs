@@ -39,11 +39,11 @@ use here as message;
 use here::path_of;
 pub use here::{BorrowedDescriptor, Descriptor};
 pub(crate) use here::{PAIR_FAMILY, REUSE_IS_SAFE, pair, reuse_port};
+pub(crate) use here::{URGENT, options, set_option_length};
 pub(crate) use here::{accept, close, domain_of, flag, lend, numbers, option, set_option};
 pub(crate) use here::{
     is_inheritable, is_non_blocking, peer_credentials, send_file, set_inheritable, what_is,
 };
-pub(crate) use here::{options, set_option_length};
 pub(crate) use here::{recv, recv_with, send, send_to_with, send_with, unix_address};
 pub(crate) use inherited::inherit;
 pub(crate) use interfaces::{all as interfaces, index_of, name_of};

@@ -11,6 +11,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 
+use rustix::event::PollFlags;
 use rustix::net::{RecvFlags, SendFlags};
 use socket2::{Domain, SockAddr, Socket};
 
@@ -152,6 +153,9 @@ pub(crate) fn send_file(socket: &Socket, file: &File, at: u64, most: usize) -> i
 pub(crate) fn send_file(_: &Socket, _: &File, _: u64, _: usize) -> io::Result<usize> {
     Err(super::unsupported("sending a file in one call"))
 }
+
+/// What urgent data is to `poll`, which tells of an error unasked.
+pub(crate) const URGENT: PollFlags = PollFlags::PRI;
 
 /// Options that are not the same everywhere, by the system's numbers.
 pub(crate) mod options {

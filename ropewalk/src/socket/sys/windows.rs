@@ -10,6 +10,7 @@ use std::os::windows::io::{
 use std::path::Path;
 use std::sync::Arc;
 
+use rustix::event::PollFlags;
 use socket2::{Domain, MaybeUninitSlice, SockAddr, Socket};
 use windows_sys::Win32::Foundation::{GetHandleInformation, HANDLE, HANDLE_FLAG_INHERIT};
 
@@ -154,6 +155,9 @@ pub(crate) fn send_message(
 pub(crate) fn send_file(_: &Socket, _: &File, _: u64, _: usize) -> io::Result<usize> {
     Err(unsupported("sending a file in one call"))
 }
+
+/// What urgent data is to `WSAPoll`, which takes no other word for it.
+pub(crate) const URGENT: PollFlags = PollFlags::RDBAND;
 
 /// Options that are not the same everywhere, by the system's numbers.
 pub(crate) mod options {
