@@ -38,8 +38,11 @@ fn clog(serving: &Serving) -> TcpStream {
 
 #[test]
 fn a_second_signal_cuts_what_the_first_one_waits_for() {
-    for (signal, code) in [(Signal::TERM, 143), (Signal::INT, 130)] {
-        let serving = serve(["echo", "tcp:0", "--drain", "1h"]);
+    let both = [(Signal::TERM, 143), (Signal::INT, 130)];
+    let cases =
+        both.map(|(signal, code)| ["reactor", "threads", "pool"].map(|m| (m, signal, code)));
+    for (model, signal, code) in cases.into_iter().flatten() {
+        let serving = serve(["echo", "tcp:0", "--drain", "1h", "--model", model]);
         let _stream = clog(&serving);
         serving.run.signal(signal);
         // The first one has been heard when nobody listens any more.
@@ -58,15 +61,15 @@ fn a_second_signal_cuts_what_the_first_one_waits_for() {
 
 #[test]
 fn a_drain_that_is_over_cuts_the_rest_and_says_by_which_signal() {
-    let serving = serve(["echo", "tcp:0", "--drain", "50ms"]);
-    let _stream = clog(&serving);
-    let ended = serving.terminate();
-    assert_eq!(ended.code, Some(143), "{}", ended.said);
-    let last = ended.said.lines().last().unwrap();
-    assert!(
-        last.starts_with("drained 0 of 1 connections in ") && last.contains("; 1 cut"),
-        "{last}"
-    );
+    for model in ["reactor", "threads", "pool"] {
+        let serving = serve(["echo", "tcp:0", "--drain", "50ms", "--model", model]);
+        let _stream = clog(&serving);
+        let ended = serving.terminate();
+        assert_eq!(ended.code, Some(143), "{model}: {}", ended.said);
+        let last = ended.said.lines().last().unwrap();
+        let begins = last.starts_with("drained 0 of 1 connections in ");
+        assert!(begins && last.contains("; 1 cut"), "{model}: {last}");
+    }
 }
 
 #[test]

@@ -20,7 +20,6 @@ use super::stream::StreamRequest;
 use super::worker::Worker;
 use crate::addr::{Addr, Site};
 use crate::clock::{Clock, MachineClock, Time};
-use crate::engine::Report;
 use crate::error::{Error, Operation, Result};
 use crate::limits;
 use crate::protocol::Factory;
@@ -89,7 +88,6 @@ impl<R: Request, S: BaseServer<R>, M: MixIn> Server<R, S, M> {
     /// ```
     pub fn serve_forever(&self) -> Result<()> {
         let _serving = self.worker.state.serve()?;
-        self.worker.state.take_report(); // of what went on after the last one
         let served = self.serve_until_asked();
         self.worker.state.say_turned_away();
         served?;
@@ -403,9 +401,7 @@ impl<R: Request, S: BaseServer<R>, M: MixIn> Server<R, S, M> {
         while state.active().len() > 0 {
             let left = until - clock.now();
             if left.is_zero() {
-                let cut = state.active().len();
-                tracing::warn!("{cut} requests go on after the shutdown");
-                state.add_to_report(Report { open: cut, cut, ..Report::default() });
+                tracing::warn!("{} requests go on after the shutdown", state.active().len());
                 break;
             }
             self.wait(&[], Some(left))?;
@@ -444,28 +440,6 @@ impl<F: Factory + Send + 'static, M: MixIn> Server<StreamRequest, Protocols<F>, 
     /// As [`new`](Self::new).
     pub fn protocol(at: impl Into<Site>, factory: F) -> Result<Self> {
         Self::new(at.into(), Protocols::new(factory))
-    }
-
-    /// Serves as [`serve_forever`](Self::serve_forever) does, and answers how the stop went.
-    /// Connections that are still open when it gives up on them count as cut.
-    ///
-    /// ```
-    /// use ropewalk::server::ThreadingTcpServer;
-    /// use ropewalk::service::Echo;
-    /// # fn main() -> ropewalk::Result<()> {
-    /// let server = ThreadingTcpServer::protocol(0, || Echo)?;
-    /// server.shutdown();
-    /// let report = server.serve_reporting()?;
-    /// assert_eq!(report.cut, 0);
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// As [`serve_forever`](Self::serve_forever).
-    pub fn serve_reporting(&self) -> Result<Report> {
-        self.serve_forever()?;
-        Ok(self.worker.state.take_report())
     }
 }
 

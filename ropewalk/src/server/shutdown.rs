@@ -147,6 +147,27 @@ impl ShutdownHandle {
         self.0.active.ask_all(Wish::BeCut)
     }
 
+    /// How connections of protocols ended that were told to stop, since this was asked last:
+    /// as a reactor's report, which counts those that were there and came to an end.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use ropewalk::server::ThreadingTcpServer;
+    /// use ropewalk::service::Echo;
+    /// # fn main() -> ropewalk::Result<()> {
+    /// let server = ThreadingTcpServer::protocol(0, || Echo)?;
+    /// let handle = server.shutdown_handle();
+    /// # handle.shutdown();
+    /// server.serve_forever()?;
+    /// server.close(Duration::from_secs(5))?;
+    /// assert_eq!(handle.take_report().cut, 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn take_report(&self) -> Report {
+        std::mem::take(&mut *self.0.report())
+    }
+
     /// A request that was taken has its place among those under way.
     pub(super) fn enter(&self, client: &Addr, reach: Reach) -> UnderWay {
         UnderWay::new(self.0.clone(), client, reach)
@@ -231,14 +252,8 @@ impl State {
         &self.alarm
     }
 
-    /// How connections of protocols ended.
-    pub(super) fn add_to_report(&self, other: Report) {
-        self.report.lock().unwrap_or_else(PoisonError::into_inner).add(other);
-    }
-
-    /// All of that since it was asked for last.
-    pub(super) fn take_report(&self) -> Report {
-        std::mem::take(&mut *self.report.lock().unwrap_or_else(PoisonError::into_inner))
+    fn report(&self) -> MutexGuard<'_, Report> {
+        self.report.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// One thread at a time serves.
@@ -310,7 +325,7 @@ impl Host for State {
 
     fn left(&self, key: u64, report: Report) {
         self.active.engine_left(key, report.cut > 0);
-        self.add_to_report(report);
+        self.report().add(report);
     }
 
     fn stop(&self) {

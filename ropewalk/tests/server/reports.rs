@@ -42,7 +42,11 @@ struct Reporting {
 fn reporting<M: MixIn, F: Factory + Send + 'static>(protocols: Protocols<F>) -> Reporting {
     let server = Server::<StreamRequest, _, M>::new(("127.0.0.1", 0), protocols).unwrap();
     let (handle, at) = (server.shutdown_handle(), server.local_addr().ip().unwrap());
-    let thread = std::thread::spawn(move || server.serve_reporting().unwrap());
+    let report = handle.clone();
+    let thread = std::thread::spawn(move || {
+        server.serve_forever().unwrap();
+        report.take_report()
+    });
     Reporting { handle, at, thread }
 }
 
@@ -92,7 +96,10 @@ fn a_report_counts_its_own_stop_alone() {
     let serve = || {
         let server = server.clone();
         let (tell, told) = mpsc::channel();
-        std::thread::spawn(move || tell.send(server.serve_reporting().unwrap()).unwrap());
+        std::thread::spawn(move || {
+            server.serve_forever().unwrap();
+            tell.send(server.shutdown_handle().take_report()).unwrap();
+        });
         told
     };
     let first = serve();
