@@ -71,7 +71,8 @@ fn sends(request: &StreamRequest) -> u32 {
 #[test]
 fn what_is_written_leaves_at_once_and_in_one_piece() {
     let does: fn(&mut StreamRequest) -> HandlerResult = |request| {
-        write!(request.wfile, "{} {} {}\n", 1, "two", 3.0)?;
+        let (one, two, three) = (1, "two", 3.0);
+        writeln!(request.wfile, "{one} {two} {three}")?;
         assert_eq!(sends(request), 1);
         Ok(request.wfile.write_all(b"more\n")?)
     };
@@ -212,7 +213,10 @@ fn the_log_tells_a_failure_from_a_peer_that_is_gone() {
     let does: fn(&mut StreamRequest) -> HandlerResult = |request| {
         match request.recv(1)?.first() {
             None => Err("no word came".into()),
-            Some(_) => Ok(drop(request.recv(1)?)), // the client's reset
+            Some(_) => {
+                request.recv(1)?; // the client's reset
+                Ok(())
+            }
         }
     };
     let told = Told { does: Some(does), ..Told::default() };

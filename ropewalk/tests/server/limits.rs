@@ -114,6 +114,7 @@ fn a_bound_of_one_address_is_not_anothers() {
     assert!(again, "there is room again");
 }
 
+#[cfg(unix)] // under Wine a datagram from another address of the loopback is lost
 #[test]
 fn datagrams_are_counted_by_their_senders_address() {
     let (hooks, gate) = gate(Bounds { by_peer: Some(1), ..Bounds::default() });

@@ -12,6 +12,7 @@ use ropewalk::server::{
 };
 use ropewalk::{Factory, Protocol, Report, Transport};
 
+use crate::needs::resets;
 use crate::serve::{WATCHDOG, dial};
 
 /// Echoes, and closes when it is told to stop, unless it was sent `stay`.
@@ -75,7 +76,8 @@ fn a_stop_reports_who_ended_and_who_was_cut() {
     server.handle.abort_clients();
     let report = server.thread.join().unwrap();
     assert_eq!((report.open, report.ended, report.cut), (2, 1, 1), "{report:?}");
-    assert!(stays.read(&mut [0]).is_err(), "it was cut");
+    let read = stays.read(&mut [0]);
+    assert!(read.is_err() || !resets(), "it was cut");
 }
 
 #[test]
@@ -85,7 +87,8 @@ fn a_serial_server_and_a_pool_report_as_well() {
         server.handle.shutdown();
         server.handle.abort_clients();
         assert_eq!(server.thread.join().unwrap().cut, 1);
-        assert!(stays.read(&mut [0]).is_err(), "it was cut");
+        let read = stays.read(&mut [0]);
+        assert!(read.is_err() || !resets(), "it was cut");
     }
 }
 

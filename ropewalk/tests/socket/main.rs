@@ -29,6 +29,7 @@ mod exact;
 mod files;
 #[cfg(unix)] // Unix sockets
 mod foreign;
+#[cfg(target_os = "linux")] // network namespaces
 mod isolated;
 #[cfg(unix)] // ancillary data
 mod messages;
