@@ -13,7 +13,8 @@ pub fn needs(need: &str, met: bool) -> bool {
 }
 
 /// Whether what a kernel does unasked is done here. Wine ends a connection in order before it
-/// resets it, loses a datagram's refusal, and one of two threads' sends on one socket.
+/// resets it, loses a datagram's refusal, one of two threads'
+/// sends on one socket, and does not know what a silent peer is probed by.
 pub fn resets() -> bool {
     let its_own = std::path::Path::new(r"C:\windows\system32\winecfg.exe");
     // Nowhere else is there such a path.

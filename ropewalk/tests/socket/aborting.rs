@@ -49,6 +49,7 @@ fn assert_ends<T: std::fmt::Debug + Send>(
     }
 }
 
+#[cfg(unix)] // Unix sockets among them
 #[test]
 fn every_call_that_waits_is_ended_and_so_is_every_later_one() {
     use Operation::{Accept, Connect, Receive, Send};

@@ -37,6 +37,7 @@ fn no_time_at_all_is_refused_with_what_helps() {
     assert!(error.remedy().is_some_and(|remedy| remedy.contains("set_blocking")), "{error}");
 }
 
+#[cfg(unix)] // Unix sockets
 #[test]
 fn a_connection_may_go_to_a_path() {
     let folder = Folder::new();
@@ -129,6 +130,7 @@ fn a_server_at_a_name_is_of_ipv4_if_the_name_is() {
     assert_eq!(server.local_addr().unwrap().host(), "127.0.0.1");
 }
 
+#[cfg(unix)] // Unix sockets
 #[test]
 fn a_pair_of_datagram_sockets_keeps_the_messages_apart() {
     let (ours, theirs) = socketpair_of(AF_UNIX, SOCK_DGRAM).unwrap();
@@ -142,6 +144,7 @@ fn a_pair_of_datagram_sockets_keeps_the_messages_apart() {
     }
 }
 
+#[cfg(unix)] // Windows resolves numbers of interfaces alone
 #[test]
 fn an_address_with_a_scope_is_understood() {
     let (index, name) = if_nameindex().unwrap().remove(0);
