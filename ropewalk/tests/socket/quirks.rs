@@ -17,6 +17,14 @@ use ropewalk::socket::*;
 
 use crate::ends::{SOON, WATCHDOG, listener, tcp_pair, udp};
 
+/// What a call answers that might wait for ever if a rule were broken.
+#[track_caller]
+fn watched_call<T: Send + 'static>(call: impl FnOnce() -> T + Send + 'static) -> T {
+    let (answer, answered) = std::sync::mpsc::channel();
+    std::thread::spawn(move || answer.send(call()));
+    answered.recv_timeout(WATCHDOG).expect("it waits for ever")
+}
+
 #[test]
 fn what_a_reader_holds_is_not_thrown_away_by_a_write() {
     let (client, server) = tcp_pair();
@@ -39,13 +47,16 @@ fn a_copy_that_blocks_leaves_the_others_deadline_alone() {
     let copy = socket.dup().unwrap();
     assert_eq!(copy.timeout(), Some(SOON));
     copy.set_timeout(None).unwrap();
-    let error = socket.recv(1).unwrap_err();
+    let (socket, error) = watched_call(|| {
+        let error = socket.recv(1).unwrap_err();
+        (socket, error)
+    });
     assert_eq!(error.kind(), ErrorKind::TimedOut);
     copy.set_blocking(false).unwrap();
     copy.set_blocking(true).unwrap();
-    let error = socket.recv(1).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::TimedOut);
     assert_eq!((socket.timeout(), copy.timeout()), (Some(SOON), None));
+    let error = watched_call(move || socket.recv(1).unwrap_err());
+    assert_eq!(error.kind(), ErrorKind::TimedOut);
 }
 
 #[test]
@@ -74,7 +85,11 @@ fn a_copy_of_a_listener_keeps_its_own_deadline_too() {
     copy.set_timeout(None).unwrap();
     listener.set_timeout(Some(SOON)).unwrap();
     copy.set_timeout(None).unwrap();
-    assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::TimedOut);
+    let (listener, error) = watched_call(|| {
+        let error = listener.accept().unwrap_err();
+        (listener, error)
+    });
+    assert_eq!(error.kind(), ErrorKind::TimedOut);
     drop(copy);
     listener.set_timeout(Some(WATCHDOG)).unwrap();
     let client = Socket::new(AF_INET, SOCK_STREAM).unwrap();
