@@ -295,6 +295,12 @@ mod inheritance_test {
     }
 
     #[test]
+    fn test_socketpair() {
+        let (one, other) = socketpair().unwrap();
+        assert!(!one.is_inheritable().unwrap() && !other.is_inheritable().unwrap());
+    }
+
+    #[test]
     fn test_get_inheritable_cloexec() {
         let socket = stream();
         assert!(!socket.is_inheritable().unwrap());
