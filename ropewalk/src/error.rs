@@ -145,6 +145,9 @@ pub enum ErrorKind {
     Stopped,
     /// A bounded queue is full.
     Full,
+    /// Other threads run in this process, and a child that is forked now might wait for ever
+    /// for a lock that one of them holds.
+    OtherThreads,
     /// Anything else; the source has the system's code.
     Io,
 }

@@ -143,6 +143,31 @@ pub const TURNED_AWAY_LINES: Duration = Duration::from_secs(10);
 /// Requests that `close` still takes from the kernel's queue, which goes on growing meanwhile.
 /// At it: the rest is reset.
 pub const CLOSE_REQUESTS: usize = 4096;
+/// Children that a forking server has at once, unless its `max_children` says otherwise.
+/// Cost: a process and a descriptor each. At it: clients wait in the kernel's queue.
+pub const CHILDREN: usize = 40;
+/// Children that serve for a pre-forking server, at most. At it: no more are made.
+pub const WORKERS: usize = 256;
+/// A child that hung up is asked so often whether it has ended, since the kernel tells of
+/// the one a moment before the other. Cost: a call each time.
+pub const CHILD_PAUSE: Duration = Duration::from_millis(2);
+/// Children that are told to end at the end of the grace get so long to do so, before they
+/// are killed; and then the kernel, to bury them. At it: they are left behind, and the log
+/// says so.
+pub const CHILDREN_MARGIN: Duration = Duration::from_millis(500);
+/// The next child that serves is made so long after one that had served for less than
+/// [`RESPAWN_PAUSE_MAX`], doubling up to that.
+pub const RESPAWN_PAUSE: Duration = Duration::from_millis(50);
+/// See [`RESPAWN_PAUSE`].
+pub const RESPAWN_PAUSE_MAX: Duration = Duration::from_secs(5);
+/// Before other threads are said to run, they are counted so often again: one that was
+/// joined is counted for an instant longer.
+pub const FORK_LOOKS: usize = 20;
+/// The pause before each of these looks.
+pub const FORK_LOOK_PAUSE: Duration = Duration::from_millis(1);
+/// Bytes that are taken from a child's line at once. At it: the rest is taken at the next
+/// wake-up.
+pub const CHILD_LINE_BYTES: usize = 1024;
 /// Bytes of a datagram that a datagram server receives, unless its `max_packet_size` says
 /// otherwise. At it: the rest of the datagram is lost, and the request says so.
 pub const PACKET_BYTES: usize = 8 * 1024;

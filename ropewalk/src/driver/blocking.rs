@@ -16,7 +16,7 @@ use socket2::Socket;
 
 use super::datagram;
 use super::stream::{self, Bound};
-use super::wakeup::{Alarm, Ring, alarm};
+use super::wakeup::{Alarm, Orders, Ring, alarm};
 use crate::addr::Addr;
 use crate::clock::{Clock, MachineClock};
 use crate::engine::{DatagramEntry, Driver, Engine, Entry, Reply, Sent, Wake};
@@ -32,6 +32,8 @@ pub struct Blocking {
     datagrams: RefCell<Vec<u32>>,
     alarm: Alarm,
     waker: Arc<dyn Wake>,
+    /// Until they were obeyed.
+    orders: RefCell<Option<Orders>>,
     clock: MachineClock,
     buffer: RefCell<Vec<u8>>,
     resolver: Resolver,
@@ -52,7 +54,11 @@ pub struct BlockingListener(Rc<Bound>);
 pub struct BlockingDatagrams(Bound);
 
 /// What wakes a driver from other threads, before there is the driver.
-pub struct BlockingAlarm(Alarm, Ring);
+pub struct BlockingAlarm {
+    alarm: Alarm,
+    ring: Ring,
+    orders: Option<Orders>,
+}
 
 impl BlockingAlarm {
     /// A pair of descriptors.
@@ -61,7 +67,12 @@ impl BlockingAlarm {
     /// The system has none left.
     pub fn new() -> io::Result<BlockingAlarm> {
         let (alarm, ring) = alarm()?;
-        Ok(BlockingAlarm(alarm, ring))
+        Ok(BlockingAlarm { alarm, ring, orders: None })
+    }
+
+    /// The same for a driver that obeys these, too.
+    pub(crate) fn obeying(self, orders: Option<Orders>) -> BlockingAlarm {
+        BlockingAlarm { orders, ..self }
     }
 }
 
@@ -82,13 +93,14 @@ impl Blocking {
 
     /// A driver for the calling thread, whose descriptors another thread has made: so
     /// that running out of them is found out where one can wait for more.
-    pub fn with_alarm(BlockingAlarm(alarm, waker): BlockingAlarm) -> Blocking {
+    pub fn with_alarm(BlockingAlarm { alarm, ring, orders }: BlockingAlarm) -> Blocking {
         Blocking {
             connections: RefCell::default(),
             listeners: RefCell::default(),
             datagrams: RefCell::default(),
             alarm,
-            waker: Arc::new(waker),
+            waker: Arc::new(ring),
+            orders: RefCell::new(orders),
             clock: MachineClock::begin(),
             buffer: RefCell::new(vec![0; limits::READ_BUFFER_BYTES]),
             resolver: Resolver::default(),
@@ -124,6 +136,14 @@ impl Blocking {
     fn is_tried_again(entry: &Entry<Self>) -> bool {
         let connection = entry.head.connection.borrow();
         entry.head.io.hung_up.get() && !connection.is_reading() && connection.waits_to_write()
+    }
+
+    fn obey(&self) {
+        // Not while it is borrowed: what is obeyed comes back as mail.
+        let orders = self.orders.borrow_mut().take();
+        if let Some(orders) = orders {
+            (orders.obey)();
+        }
     }
 
     fn on_event(&self, engine: &Rc<Engine<Self>>, entry: &Entry<Self>, seen: PollFlags) {
@@ -167,6 +187,21 @@ impl Blocking {
                 Err(error) => return engine.on_error(entry, error),
             }
         }
+    }
+
+    /// Those that accept now, and are still there.
+    fn listeners_to_poll(&self, engine: &Engine<Self>) -> Vec<(u32, Rc<Bound>)> {
+        let mut found = Vec::new();
+        self.listeners.borrow_mut().retain(|(number, bound)| match bound.upgrade() {
+            Some(bound) => {
+                if engine.accepts(*number) {
+                    found.push((*number, bound));
+                }
+                true
+            }
+            None => false,
+        });
+        found
     }
 
     fn wanted_of_datagrams(entry: &DatagramEntry<Self>) -> PollFlags {
@@ -263,18 +298,11 @@ impl Driver for Blocking {
             }
             None => false,
         });
-        let mut listeners = Vec::new();
-        self.listeners.borrow_mut().retain(|(number, bound)| match bound.upgrade() {
-            Some(bound) => {
-                if engine.accepts(*number) {
-                    listeners.push((*number, bound));
-                }
-                true
-            }
-            None => false,
-        });
+        let listeners = self.listeners_to_poll(engine);
         let datagrams = self.datagrams_to_poll(engine);
+        let orders = self.orders.borrow();
         let mut fds = vec![PollFd::new(&self.alarm, PollFlags::IN)];
+        fds.extend(orders.iter().map(|orders| PollFd::new(&*orders.line, PollFlags::IN)));
         fds.extend(entries.iter().map(|(entry, flags)| PollFd::new(&entry.head.io.socket, *flags)));
         fds.extend(listeners.iter().map(|(_, bound)| PollFd::new(&bound.socket, PollFlags::IN)));
         fds.extend(datagrams.iter().map(|(entry, flags)| PollFd::new(&entry.io.0.socket, *flags)));
@@ -289,10 +317,15 @@ impl Driver for Blocking {
         };
         let seen: Vec<PollFlags> = fds.iter().map(PollFd::revents).collect();
         drop(fds);
+        let is_ordered = orders.is_some();
+        drop(orders);
         engine.context().forget_now();
         let mut seen = seen.into_iter();
         if seen.next().is_some_and(|seen| !seen.is_empty()) {
             self.alarm.hear();
+        }
+        if is_ordered && seen.next().is_some_and(|seen| !seen.is_empty()) {
+            self.obey();
         }
         for ((entry, _), seen) in entries.iter().zip(&mut seen) {
             if !seen.is_empty() {

@@ -3,6 +3,9 @@
 //! for what each of them keeps.
 
 mod blocking;
+// Windows has no fork.
+#[cfg(unix)]
+pub(crate) mod children;
 mod datagram;
 mod poll;
 mod settings;
@@ -22,7 +25,9 @@ pub use poll::{Poll, PollDatagrams, PollIo, PollListener};
 pub use signals::StopSignals;
 pub use simulated::{Simulated, SimulatedDatagrams, SimulatedIo, SimulatedListener};
 pub(crate) use stream::{Bound, UnixFile, bind as bind_stream};
-pub(crate) use wakeup::{Alarm, Ring, alarm};
+#[cfg(unix)] // as above
+pub(crate) use wakeup::renew;
+pub(crate) use wakeup::{Alarm, Orders, Ring, alarm};
 pub use weather::Weather;
 // See above.
 #[cfg(all(feature = "uring", target_os = "linux"))]

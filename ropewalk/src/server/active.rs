@@ -83,6 +83,8 @@ pub(super) enum Reach {
     No,
     Socket(Weak<Socket>),
     Engine(Remote),
+    /// It runs in another process, which is told so; whether it could be.
+    Elsewhere(Box<dyn Fn(Wish) -> bool + Send>),
 }
 
 /// The server is being closed.
@@ -249,6 +251,7 @@ impl Entry {
             // What its handler reads has an end; and what it writes, if it is cut.
             (Reach::Socket(socket), Wish::End) => shut_down(socket, Shutdown::Read),
             (Reach::Socket(socket), Wish::BeCut) => shut_down(socket, Shutdown::Both),
+            (Reach::Elsewhere(tell), wish) => tell(wish).then_some(()),
             (Reach::Engine(remote), Wish::End) => remote.stop().ok(),
             (Reach::Engine(remote), Wish::BeCut) => remote.drain(Duration::ZERO).ok(),
         }
@@ -292,6 +295,13 @@ impl UnderWay {
         if let Some(entry) = self.state.active().lock().requests.get_mut(&self.key) {
             entry.reach = Reach::No;
         }
+    }
+
+    /// It did not come to its end by itself.
+    // A child tells so, which Unix has.
+    #[cfg(unix)]
+    pub(super) fn was_cut(&self) {
+        self.state.active().engine_left(self.key, true);
     }
 
     /// The engine that is to run its protocol, known to this server.

@@ -98,6 +98,9 @@ impl<R: Request, S: BaseServer<R>, M: MixIn> Server<R, S, M> {
     pub fn close(mut self, grace: Duration) -> Result<CloseReport> {
         let (worker, state) = (self.worker.clone(), self.worker.state.clone());
         let until = state.active().begin_closing(grace);
+        if M::CLOSES_HERE {
+            return self.close_here(until);
+        }
         let sockets = Arc::new(Sockets::new(std::mem::take(&mut self.sockets)));
         if !grace.is_zero() {
             self.finish_the_queue(sockets.clone(), until);
@@ -110,6 +113,23 @@ impl<R: Request, S: BaseServer<R>, M: MixIn> Server<R, S, M> {
         closed.map(|()| state.active().report())
     }
 
+    /// Where requests run in children: nothing keeps this thread, and it alone may fork.
+    fn close_here(mut self, until: Time) -> Result<CloseReport> {
+        let (worker, state) = (self.worker.clone(), self.worker.state.clone());
+        let takes = M::handles_requests().and_then(|()| M::begin(&worker));
+        match takes {
+            Ok(()) => self.take_the_queue(until, || self.take_from_any(&self.sockets)),
+            Err(error) => tracing::debug!("the queue is reset: {error}"),
+        }
+        let closed = worker.server.server_close(std::mem::take(&mut self.sockets));
+        state.end(); // as at a shutdown: those that heed it come to their end
+        M::tend(&self.crew, &worker);
+        if !self.is_over_until(until)? {
+            M::cut(&self.crew, &worker);
+        }
+        closed.map(|()| state.active().report())
+    }
+
     /// Has the queue worked on by a thread of its own, and waits for that until time is over.
     fn finish_the_queue(self, sockets: Arc<Sockets>, until: Time) {
         let left = until - self.worker.state.active().now();
@@ -117,7 +137,7 @@ impl<R: Request, S: BaseServer<R>, M: MixIn> Server<R, S, M> {
         let name = "ropewalk-close".to_owned();
         let spawned = std::thread::Builder::new().name(name).spawn(move || {
             let _tells = tell; // by being dropped
-            self.take_the_queue(&sockets, until);
+            self.take_the_queue(until, || self.take_from_any(&lock(&sockets)));
         });
         match spawned {
             Ok(_) => drop(told.recv_timeout(left)), // over, or time is
@@ -125,7 +145,7 @@ impl<R: Request, S: BaseServer<R>, M: MixIn> Server<R, S, M> {
         }
     }
 
-    fn take_the_queue(&self, sockets: &Sockets, until: Time) {
+    fn take_the_queue(&self, until: Time, next: impl Fn() -> Result<Option<R>>) {
         let state = &self.worker.state;
         state.heed_ends(true); // with one there may be room, or a descriptor
         let mut taken = 0;
@@ -134,7 +154,7 @@ impl<R: Request, S: BaseServer<R>, M: MixIn> Server<R, S, M> {
             if left.is_zero() {
                 break;
             }
-            let waited = match self.take_from_any(sockets) {
+            let waited = match next() {
                 Ok(Some(request)) => {
                     taken += 1;
                     self.work_on(request);
@@ -158,11 +178,11 @@ impl<R: Request, S: BaseServer<R>, M: MixIn> Server<R, S, M> {
     }
 
     /// The next request, if there is one and room for it.
-    fn take_from_any(&self, sockets: &Sockets) -> Result<Option<R>> {
+    fn take_from_any(&self, sockets: &[ServerSocket]) -> Result<Option<R>> {
         if !self.has_room() {
             return Ok(None);
         }
-        for socket in &*lock(sockets) {
+        for socket in sockets {
             if let Some(request) = self.worker.receive(socket)? {
                 return Ok(Some(request));
             }

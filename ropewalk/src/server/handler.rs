@@ -6,6 +6,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::process::ExitStatus;
 
 use crate::error::{Error, ErrorKind, Operation};
 use crate::protocol::Reason;
@@ -165,6 +166,10 @@ pub enum HandlerError {
     Failed(Box<dyn StdError + Send + Sync>),
     /// It panicked, with this message.
     Panicked(String),
+    /// On a forking server: its process ended otherwise than by the handler's return, as it
+    /// does by a signal or by `std::process::exit`. Told in the serving process, since the
+    /// other one is gone.
+    Exited(ExitStatus),
 }
 
 impl HandlerError {
@@ -223,6 +228,7 @@ impl fmt::Display for HandlerError {
         match self {
             HandlerError::Failed(error) => write!(f, "the handler failed: {error}"),
             HandlerError::Panicked(message) => write!(f, "the handler panicked: {message}"),
+            HandlerError::Exited(status) => write!(f, "the handler's process ended: {status}"),
         }
     }
 }
@@ -231,7 +237,7 @@ impl StdError for HandlerError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
             HandlerError::Failed(error) => Some(&**error),
-            HandlerError::Panicked(_) => None,
+            HandlerError::Panicked(_) | HandlerError::Exited(_) => None,
         }
     }
 }

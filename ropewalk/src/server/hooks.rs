@@ -3,6 +3,7 @@
 //! Never: calls a hook; `serving` and `worker` do.
 
 use std::fmt;
+use std::num::NonZero;
 use std::time::Duration;
 
 use super::active::UnderWay;
@@ -167,6 +168,15 @@ use crate::socket;
 ///     }
 ///     fn when_full(&self) -> WhenFull {
 ///         WhenFull::Wait // here
+///     }
+///     fn max_children(&self) -> usize {
+///         40 // of forking servers
+///     }
+///     fn workers(&self) -> usize {
+///         4 // of pre-forking servers
+///     }
+///     fn fork_with_threads(&self) -> bool {
+///         false // a child might wait for a lock for ever
 ///     }
 ///     fn drain_grace(&self) -> Option<Duration> {
 ///         Some(Duration::from_secs(5))
@@ -373,6 +383,25 @@ pub trait BaseServer<R: Request>: Send + Sync + 'static {
     /// may. The log says when that begins, and when it is over.
     fn when_full(&self) -> WhenFull {
         WhenFull::Wait
+    }
+
+    /// Children that a forking server has at once. At it no request is taken until one of
+    /// them ends.
+    fn max_children(&self) -> usize {
+        limits::CHILDREN
+    }
+
+    /// Children that serve for a pre-forking server: one a processor, unless said otherwise;
+    /// at least one, and at most [`limits::WORKERS`]. Asked when it begins to serve.
+    fn workers(&self) -> usize {
+        std::thread::available_parallelism().map_or(1, NonZero::get)
+    }
+
+    /// Whether a forking server forks even though other threads run in its process. Say so
+    /// only if none of them ever holds a lock that a child needs: that of standard output, of
+    /// the log, of the allocator where it has one that does not survive a fork, your own.
+    fn fork_with_threads(&self) -> bool {
+        false
     }
 
     /// After a shutdown `serve_forever` waits so long at most for requests under way.

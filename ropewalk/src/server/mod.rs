@@ -87,11 +87,18 @@
 //! - A datagram that was cut says so; an empty reply is not sent; nor is half of one.
 //! - A Unix socket's file is removed with its server, and one left behind is replaced.
 
+mod above;
 mod activation;
 mod active;
 mod bound;
+// Windows has no fork.
+#[cfg(unix)]
+mod children;
 mod closing;
 mod datagram;
+// As above.
+#[cfg(unix)]
+mod forks;
 mod handler;
 mod hooks;
 mod mixin;
@@ -109,8 +116,14 @@ pub use activation::listen_fds;
 pub use active::ActiveRequest;
 pub use closing::CloseReport;
 pub use datagram::{DatagramRequest, DatagramRequestHandler};
+// As above.
+#[cfg(unix)]
+pub use forks::*;
 pub use handler::{BaseRequestHandler, HandlerError, HandlerResult, run_handler};
 pub use hooks::{BaseServer, Request, ServerSocket};
+// See above.
+#[cfg(unix)]
+pub use mixin::{Forking, PreForking};
 pub use mixin::{MixIn, Pooling, Serial, Threading, WhenFull};
 pub use protocols::{ProtocolHandler, Protocols};
 pub use serving::Server;

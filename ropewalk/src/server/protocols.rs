@@ -176,6 +176,7 @@ impl<F: Factory + Send + 'static> BaseRequestHandler<StreamRequest> for Protocol
         let io = Blocking::io(socket.detach()?.into())
             .map_err(|error| Error::from_io(Operation::Accept, peer, error))?;
         let alarm = request.alarm.take().map_or_else(|| new_alarm(peer), Ok)?;
+        let alarm = alarm.obeying(request.server.orders());
         let mut leaving = Leaving(request.under_way.guest(), Report::default());
         leaving.1 = self.0.serve(&leaving.0, alarm, io, peer)?;
         Ok(())

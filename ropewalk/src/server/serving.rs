@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags};
 
 use super::active::ActiveRequest;
 use super::handler::HandlerError;
@@ -23,7 +23,6 @@ use crate::clock::{Clock, MachineClock, Time};
 use crate::error::{Error, Operation, Result};
 use crate::limits;
 use crate::protocol::Factory;
-use crate::socket::timespec;
 
 /// A server, by three types: what it takes (`R`), whose hooks and handlers (`S`), and where a
 /// request runs (`M`). Its aliases have the names that one looks for:
@@ -88,10 +87,12 @@ impl<R: Request, S: BaseServer<R>, M: MixIn> Server<R, S, M> {
     /// ```
     pub fn serve_forever(&self) -> Result<()> {
         let _serving = self.worker.state.serve()?;
-        let served = self.serve_until_asked();
+        M::begin(&self.worker)?;
+        let served = M::serve(self);
         self.worker.state.say_turned_away();
         served?;
-        if let Some(grace) = self.worker.server.drain_grace() {
+        M::tend(&self.crew, &self.worker);
+        if let Some(grace) = M::drain_grace(&self.worker.server) {
             self.drain(grace)?;
         }
         self.worker.state.obeyed();
@@ -124,11 +125,14 @@ impl<R: Request, S: BaseServer<R>, M: MixIn> Server<R, S, M> {
     /// # }
     /// ```
     pub fn handle_request(&self) -> Result<bool> {
+        M::handles_requests()?;
         let state = &self.worker.state;
         let _serving = state.serve()?;
+        M::begin(&self.worker)?;
         let clock = MachineClock::begin();
         let until = self.worker.server.timeout().map(|timeout| clock.now() + timeout);
         loop {
+            M::tend(&self.crew, &self.worker);
             if state.is_asked() {
                 state.obeyed();
                 return Ok(false);
@@ -271,7 +275,7 @@ impl<R: Request, S: BaseServer<R>, M: MixIn> Server<R, S, M> {
         self.worker.state.active().list()
     }
 
-    fn serve_until_asked(&self) -> Result<()> {
+    pub(super) fn serve_until_asked(&self) -> Result<()> {
         let state = &self.worker.state;
         let clock = MachineClock::begin();
         let mut pause = Pause::default();
@@ -359,7 +363,7 @@ impl<R: Request, S: BaseServer<R>, M: MixIn> Server<R, S, M> {
 
     fn process(&self, request: R, client: &Addr) {
         let worker = &self.worker;
-        let process = |request| M::process(&self.crew, worker, request);
+        let process = |request| M::process(&self.crew, worker, &self.sockets, request);
         let call = AssertUnwindSafe(|| worker.server.process_request(request, &process));
         if let Err(panic) = catch_unwind(call) {
             worker.tell::<R>(&HandlerError::of_panic(&*panic), client);
@@ -373,40 +377,61 @@ impl<R: Request, S: BaseServer<R>, M: MixIn> Server<R, S, M> {
         sockets: &'a [ServerSocket],
         left: Option<Duration>,
     ) -> Result<Vec<&'a ServerSocket>> {
-        let alarm = self.worker.state.alarm();
-        let mut fds = vec![PollFd::new(alarm, PollFlags::IN)];
+        let state = &self.worker.state;
+        let mut fds = vec![PollFd::new(state.alarm(), PollFlags::IN)];
+        // Without a parent, the same once more.
+        let orders = state.above().map_or(state.alarm(), |above| &above.orders);
+        fds.push(PollFd::new(orders, PollFlags::IN));
         fds.extend(sockets.iter().map(|socket| PollFd::new(&socket.socket, PollFlags::IN)));
-        let timeout = left.map(timespec);
-        match poll(&mut fds, timeout.as_ref()) {
+        let seen = match M::wait(&self.crew, fds, left) {
             Err(rustix::io::Errno::INTR) => return Ok(Vec::new()),
             Err(error) => {
                 let error = io::Error::from(error);
                 return Err(Error::from_io(Operation::Run, "the server's wait", error));
             }
-            Ok(_) => {}
+            Ok(seen) => seen,
+        };
+        if !seen[0].is_empty() {
+            state.alarm().hear();
         }
-        if !fds[0].revents().is_empty() {
-            alarm.hear();
+        if state.above().is_some() && !seen[1].is_empty() {
+            state.end();
         }
-        let seen = sockets.iter().zip(&fds[1..]);
-        Ok(seen.filter(|(_, fd)| !fd.revents().is_empty()).map(|(socket, _)| socket).collect())
+        let seen = sockets.iter().zip(&seen[2..]);
+        Ok(seen.filter(|(_, seen)| !seen.is_empty()).map(|(socket, _)| socket).collect())
     }
 
     /// Waits for the requests under way.
     fn drain(&self, grace: Duration) -> Result<()> {
         let state = &self.worker.state;
-        state.heed_ends(true); // before they are counted
-        let clock = MachineClock::begin();
-        let until = clock.now() + grace;
-        while state.active().len() > 0 {
-            let left = until - clock.now();
-            if left.is_zero() {
-                tracing::warn!("{} requests go on after the shutdown", state.active().len());
-                break;
-            }
-            self.wait(&[], Some(left))?;
+        let until = state.active().now() + grace;
+        if self.is_over_until(until)? {
+            return Ok(());
+        }
+        let ended = M::cut(&self.crew, &self.worker);
+        let go_on = state.active().len();
+        if ended > 0 {
+            tracing::warn!("{ended} children were ended after the shutdown");
+        }
+        if go_on > 0 {
+            tracing::warn!("{go_on} requests go on after the shutdown");
         }
         Ok(())
+    }
+
+    /// Waits until nothing is under way: whether that is so before time is over.
+    pub(super) fn is_over_until(&self, until: Time) -> Result<bool> {
+        let state = &self.worker.state;
+        state.heed_ends(true); // before they are counted
+        while M::is_busy(&self.crew, &self.worker) {
+            let left = until - state.active().now();
+            if left.is_zero() {
+                return Ok(false);
+            }
+            self.wait(&[], Some(left))?;
+            M::tend(&self.crew, &self.worker);
+        }
+        Ok(true)
     }
 }
 

@@ -6,12 +6,13 @@
 use std::fmt;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use super::above::{Above, Word};
 use super::active::{Active, ActiveRequest, Reach, UnderWay, Wish};
 use super::seldom::Seldom;
 use crate::addr::Addr;
-use crate::driver::{Alarm, Ring, alarm};
+use crate::driver::{Alarm, Orders, Ring, alarm};
 use crate::engine::{Host, Remote, Report, Wake};
 use crate::error::{Error, ErrorKind, Operation, Result};
 
@@ -168,6 +169,12 @@ impl ShutdownHandle {
         std::mem::take(&mut *self.0.report())
     }
 
+    /// In a forked child: what its engine is to obey beside the server's own shutdown.
+    pub(super) fn orders(&self) -> Option<Orders> {
+        let (line, state) = (self.0.above()?.orders.clone(), self.0.clone());
+        Some(Orders { line, obey: Box::new(move || state.end()) })
+    }
+
     /// A request that was taken has its place among those under way.
     pub(super) fn enter(&self, client: &Addr, reach: Reach) -> UnderWay {
         UnderWay::new(self.0.clone(), client, reach)
@@ -200,6 +207,8 @@ pub(super) struct State {
     turned_away: Mutex<Seldom>,
     /// How connections of protocols ended at a stop.
     report: Mutex<Report>,
+    /// In a child: its parent.
+    above: OnceLock<Above>,
 }
 
 impl State {
@@ -217,10 +226,20 @@ impl State {
             has_guests: AtomicBool::new(false),
             turned_away: Mutex::default(),
             report: Mutex::default(),
+            above: OnceLock::new(),
         })
     }
 
-    fn ask(&self) {
+    /// Shuts down: the whole server, of which a forked child is a part.
+    pub(super) fn ask(&self) {
+        if let Some(above) = self.above.get() {
+            above.tell(&Word::Stop);
+        }
+        self.end();
+    }
+
+    /// Shuts down what of the server is in this process.
+    pub(super) fn end(&self) {
         // Before the engines are looked at: one that arrives after that finds it.
         self.asked.store(true, Ordering::SeqCst);
         self.asks.fetch_add(1, Ordering::SeqCst);
@@ -250,6 +269,25 @@ impl State {
     /// What the serving thread waits on, beside its sockets.
     pub(super) fn alarm(&self) -> &Alarm {
         &self.alarm
+    }
+
+    /// In a forked child: its parent.
+    pub(super) fn above(&self) -> Option<&Above> {
+        self.above.get()
+    }
+
+    /// In a forked child, before anything else: from now on this is its own, and speaks with
+    /// its parent by that line alone.
+    // Only there are processes forked.
+    #[cfg(unix)]
+    pub(super) fn belongs_to(&self, above: Above) -> io::Result<()> {
+        let _ = self.above.set(above); // nobody is forked twice
+        crate::driver::renew(&self.alarm, &self.ring)
+    }
+
+    /// How connections of a protocol's ended that were told to stop.
+    pub(super) fn add_to_report(&self, other: Report) {
+        self.report().add(other);
     }
 
     fn report(&self) -> MutexGuard<'_, Report> {
@@ -325,7 +363,10 @@ impl Host for State {
 
     fn left(&self, key: u64, report: Report) {
         self.active.engine_left(key, report.cut > 0);
-        self.report().add(report);
+        match self.above() {
+            Some(above) => above.tell(&Word::Report(report)),
+            None => self.add_to_report(report),
+        }
     }
 
     fn stop(&self) {

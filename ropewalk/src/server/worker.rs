@@ -39,15 +39,17 @@ impl<S> Worker<S> {
         }
     }
 
-    /// Runs the handler and closes the request.
-    pub(super) fn work<R>(&self, mut request: R)
+    /// Runs the handler and closes the request. Answers whether nothing failed.
+    pub(super) fn work<R>(&self, mut request: R) -> bool
     where
         R: Request,
         S: BaseServer<R>,
     {
         if !request.under_way().begin() {
-            return self.refuse(request);
+            self.refuse(request);
+            return true;
         }
+        let mut well = false;
         self.guarded(|| {
             let client = request.client_address().clone();
             let finish = AssertUnwindSafe(|| self.server.finish_request(&mut request, &client));
@@ -56,11 +58,13 @@ impl<S> Worker<S> {
                 Ok(Err(error)) => Some(HandlerError::Failed(error)),
                 Err(panic) => Some(HandlerError::of_panic(&*panic)),
             };
-            if let Some(error) = error {
-                self.server.handle_error(&error, &client);
+            if let Some(error) = &error {
+                self.server.handle_error(error, &client);
             }
             self.server.shutdown_request(request);
+            well = error.is_none();
         });
+        well
     }
 
     /// Closes a request that nobody works on.
@@ -82,6 +86,17 @@ impl<S> Worker<S> {
             request.reset();
             self.server.close_request(request);
         });
+    }
+
+    /// Closes a request that is worked on elsewhere, and says no goodbye.
+    // By a child, which Unix has.
+    #[cfg(unix)]
+    pub(super) fn hand_over<R>(&self, request: R)
+    where
+        R: Request,
+        S: BaseServer<R>,
+    {
+        self.guarded(|| self.server.close_request(request));
     }
 
     /// Closes a request that could not be worked on.

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::sealed::Place;
-use super::{BaseServer, Request, Worker};
+use super::{BaseServer, Request, ServerSocket, Worker};
 use crate::error::Result;
 use crate::server::handler::HandlerError;
 use crate::server::seldom::Seldom;
@@ -93,7 +93,12 @@ impl Place for Pooling {
         has_room
     }
 
-    fn process<R: Request, S: BaseServer<R>>(pool: &Pool<R>, worker: &Arc<Worker<S>>, request: R) {
+    fn process<R: Request, S: BaseServer<R>>(
+        pool: &Pool<R>,
+        worker: &Arc<Worker<S>>,
+        _: &[ServerSocket],
+        request: R,
+    ) {
         let mut inside = pool.0.lock();
         let when_full = worker.server.when_full();
         if when_full != WhenFull::Wait && !inside.has_room(&worker.server) {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::sealed::Place;
-use super::{BaseServer, Request, Worker};
+use super::{BaseServer, Request, ServerSocket, Worker};
 use crate::error::Result;
 
 /// Requests run in the serving thread: the second client waits until the first is done.
@@ -31,7 +31,12 @@ impl Place for Serial {
         Ok(())
     }
 
-    fn process<R: Request, S: BaseServer<R>>(_: &(), worker: &Arc<Worker<S>>, request: R) {
+    fn process<R: Request, S: BaseServer<R>>(
+        _: &(),
+        worker: &Arc<Worker<S>>,
+        _: &[ServerSocket],
+        request: R,
+    ) {
         worker.work(request);
     }
 }

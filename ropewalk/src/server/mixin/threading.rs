@@ -5,7 +5,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::sealed::Place;
-use super::{BaseServer, Request, Worker};
+use super::{BaseServer, Request, ServerSocket, Worker};
 use crate::error::Result;
 use crate::server::handler::HandlerError;
 
@@ -39,7 +39,12 @@ impl Place for Threading {
         Ok(())
     }
 
-    fn process<R: Request, S: BaseServer<R>>(_: &(), worker: &Arc<Worker<S>>, request: R) {
+    fn process<R: Request, S: BaseServer<R>>(
+        _: &(),
+        worker: &Arc<Worker<S>>,
+        _: &[ServerSocket],
+        request: R,
+    ) {
         // Left in the seat if there is no thread to take it.
         let seat = Arc::new(Mutex::new(Some(request)));
         let take =

@@ -49,6 +49,22 @@ impl std::os::fd::AsFd for Alarm {
     }
 }
 
+// A child's own takes the place of its parent's.
+#[cfg(unix)]
+impl std::os::fd::AsFd for Ring {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+// And what it hears its parent by.
+#[cfg(unix)]
+impl From<std::os::fd::OwnedFd> for Alarm {
+    fn from(end: std::os::fd::OwnedFd) -> Alarm {
+        Alarm(End::from(end))
+    }
+}
+
 // And a socket there.
 #[cfg(windows)]
 impl std::os::windows::io::AsSocket for Alarm {
