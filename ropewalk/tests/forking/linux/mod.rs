@@ -5,6 +5,7 @@
 #![warn(dead_code)]
 
 mod children;
+mod closing;
 mod endings;
 mod families;
 mod protocols;
@@ -40,6 +41,7 @@ use tests;
 /// All of them.
 const MODULES: &[&[Test]] = &[
     children::TESTS,
+    closing::TESTS,
     endings::TESTS,
     families::TESTS,
     protocols::TESTS,
