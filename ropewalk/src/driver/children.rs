@@ -58,7 +58,8 @@ pub(crate) enum Signal {
 }
 
 /// A child like this process. What the program printed and did not flush is flushed first,
-/// or it would be printed by both.
+/// or it would be printed by both; and the locks of standard output and error are this
+/// thread's meanwhile, so that in the child no thread has them that is not there.
 ///
 /// The caller has seen that no [other threads](other_threads) run, or knows that none of
 /// them holds what the child needs.
@@ -67,7 +68,8 @@ pub(crate) fn fork() -> io::Result<Forked> {
     parents.set_nonblocking(true)?;
     childs.set_nonblocking(true)?;
     let orders = Arc::new(Alarm::from(OwnedFd::from(childs.try_clone()?)));
-    flush();
+    let (mut output, mut errors) = (io::stdout().lock(), io::stderr().lock());
+    let _ = (output.flush(), errors.flush()); // as in `flush`
     // SAFETY: of a process with one thread `fork` makes another one that is the same. Where
     // there are more, the caller has said that no lock matters which they hold.
     match unsafe { libc::fork() } {

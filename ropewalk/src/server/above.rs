@@ -8,6 +8,8 @@ use crate::driver::Alarm;
 use crate::engine::Report;
 
 /// What a child says to its parent. Each is as long as the longest: it is cut nowhere.
+// Only Unix has such children.
+#[cfg_attr(not(unix), allow(dead_code, reason = "as said above"))]
 pub(super) enum Word {
     /// The server is to be shut down: all of it, not this child's alone.
     Stop,

@@ -84,6 +84,8 @@ pub(super) enum Reach {
     Socket(Weak<Socket>),
     Engine(Remote),
     /// It runs in another process, which is told so; whether it could be.
+    // Only Unix has such processes.
+    #[cfg_attr(not(unix), allow(dead_code, reason = "as said above"))]
     Elsewhere(Box<dyn Fn(Wish) -> bool + Send>),
 }
 

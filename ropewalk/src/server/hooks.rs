@@ -385,8 +385,8 @@ pub trait BaseServer<R: Request>: Send + Sync + 'static {
         WhenFull::Wait
     }
 
-    /// Children that a forking server has at once. At it no request is taken until one of
-    /// them ends.
+    /// Children that a forking server has at once; 0 is 1. At it no request is taken until one
+    /// of them ends.
     fn max_children(&self) -> usize {
         limits::CHILDREN
     }
@@ -398,14 +398,16 @@ pub trait BaseServer<R: Request>: Send + Sync + 'static {
     }
 
     /// Whether a forking server forks even though other threads run in its process. Say so
-    /// only if none of them ever holds a lock that a child needs: that of standard output, of
-    /// the log, of the allocator where it has one that does not survive a fork, your own.
+    /// only if none of them ever holds a lock that a child needs: the log's, your own, the
+    /// allocator's if it is one that does not survive a fork. (glibc's does. Standard output is
+    /// seen to.)
     fn fork_with_threads(&self) -> bool {
         false
     }
 
     /// After a shutdown `serve_forever` waits so long at most for requests under way.
-    /// `None`: it does not wait, and their threads go on by themselves, as in Python.
+    /// `None`: it does not wait, and their threads go on by themselves, as in Python; but the
+    /// servers that fork wait for [`limits::DRAIN_GRACE`], and then end their children.
     fn drain_grace(&self) -> Option<Duration> {
         None
     }

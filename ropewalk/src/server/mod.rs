@@ -1,5 +1,5 @@
 //! Servers in the manner of Python's `socketserver`: a handler for each request, or a
-//! protocol for each connection; one after another, a thread for each, or a pool of threads.
+//! protocol for each connection; one after another, a thread or a process for each, or a pool of either.
 //! Owns: the servers, their hooks, their mix-ins, and the handlers. Never: holds a rule of a
 //! protocol's life, or polls.
 //!
@@ -11,7 +11,7 @@
 //! | --- | --- |
 //! | what it takes | [`StreamRequest`]: a connection, over TCP or Unix sockets; [`DatagramRequest`]: a datagram |
 //! | whose hooks and handlers | a closure that makes a handler; or an implementation of [`BaseServer`], which may say each hook otherwise; or [`Protocols`] |
-//! | where a request runs (the mix-in) | [`Serial`]: in the serving thread; [`Threading`]: in a thread for each; [`Pooling`]: in one of a pool, after a queue |
+//! | where a request runs (the mix-in) | [`Serial`]: in the serving thread; [`Threading`]: in a thread for each; [`Pooling`]: in one of a pool, after a queue; on Unix `Forking`: in a child process for each, and `PreForking`: in one of a fixed number of children |
 //!
 //! [`Server`] is all of them, and its aliases have Python's names:
 //!
@@ -21,6 +21,9 @@
 //! | UDP | [`UdpServer`] | [`ThreadingUdpServer`] | [`PoolingUdpServer`] |
 //! | Unix streams | [`UnixStreamServer`] | [`ThreadingUnixStreamServer`] | [`PoolingUnixStreamServer`] |
 //! | Unix datagrams | [`UnixDatagramServer`] | [`ThreadingUnixDatagramServer`] | [`PoolingUnixDatagramServer`] |
+//!
+//! and on Unix `ForkingTcpServer`, `ForkingUdpServer`, `ForkingUnixStreamServer`,
+//! `ForkingUnixDatagramServer`, and the same four as `PreForking…`.
 //!
 //! A request's way, with the hooks of [`BaseServer`] in their order:
 //!
@@ -82,6 +85,8 @@
 //! - Out of descriptors, accepting pauses and says so, where Python spins in silence.
 //! - Threads are bounded, and requests; a pool of threads is a mix-in.
 //! - `server_close` waits for an idle client for ever; [`close`](Server::close) has a grace.
+//! - A forking server waits for its own children only, never blocks for one while it serves,
+//!   and refuses to fork beside other threads; its children keep no listening socket.
 //! - The port can be bound again at once after a restart, and small answers leave at once.
 //! - A bare port is this machine only, on IPv4 and IPv6.
 //! - A datagram that was cut says so; an empty reply is not sent; nor is half of one.

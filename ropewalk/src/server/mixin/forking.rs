@@ -36,8 +36,15 @@ use crate::server::handler::HandlerError;
 /// [`drain_grace`](crate::server::BaseServer::drain_grace), or
 /// [`limits::DRAIN_GRACE`](crate::limits::DRAIN_GRACE) if there is none; then they are told to
 /// end by SIGTERM, and by SIGKILL after
-/// [`limits::CHILDREN_MARGIN`](crate::limits::CHILDREN_MARGIN). A server that is dropped
-/// earlier waits for nobody.
+/// [`limits::CHILDREN_MARGIN`](crate::limits::CHILDREN_MARGIN). A
+/// [`close`](crate::server::Server::close) does the same with its own grace. A server that is
+/// dropped earlier waits for nobody: a child that ends after that stays a zombie until this
+/// process ends.
+///
+/// A protocol in a child hears of a shutdown, and of the end of this process, and drains. A
+/// handler goes on; of
+/// [`close_clients`](crate::server::ShutdownHandle::close_clients) it does not hear, and
+/// [`abort_clients`](crate::server::ShutdownHandle::abort_clients) is SIGTERM.
 ///
 /// # Threads
 /// A child has one thread, and every lock as it was: one that another thread held is never
@@ -81,7 +88,7 @@ impl Place for Forking {
     }
 
     fn has_room<R: Request, S: BaseServer<R>>(crew: &Children, worker: &Arc<Worker<S>>) -> bool {
-        let most = worker.server.max_children();
+        let most = worker.server.max_children().max(1);
         if crew.count() >= most {
             for ended in crew.tend_all(&worker.state) {
                 ended.tell::<R, S>(worker);
