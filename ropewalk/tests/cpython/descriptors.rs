@@ -272,12 +272,6 @@ mod inheritance_test {
     }
 
     #[test]
-    fn test_socketpair() {
-        let (one, other) = socketpair().unwrap();
-        assert!(!one.is_inheritable().unwrap() && !other.is_inheritable().unwrap());
-    }
-
-    #[test]
     fn test_dup() {
         let mut socket = stream();
         let copy = socket.dup().unwrap();
