@@ -37,6 +37,7 @@ mod messages;
 mod resolving;
 mod sendfile;
 mod sockets;
+mod socketserver;
 mod timeouts;
 #[cfg(unix)] // paths
 mod unix;
