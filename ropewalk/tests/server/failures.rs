@@ -289,3 +289,56 @@ fn pythons_empty_host_is_every_interface_and_brackets_are_no_part_of_an_address(
     let v6 = TcpServer::new(("[::1]", 0), || Fails).unwrap();
     assert!(v6.local_addr().ip().unwrap().ip().is_loopback());
 }
+
+// Elsewhere a stack of that size is refused in other ways.
+#[cfg(target_os = "linux")]
+mod threadless {
+    use super::*;
+
+    /// Where it is set, no thread can be had: its stack would be more than there is room for.
+    const NO_THREADS: &str = "RUST_MIN_STACK";
+    const TOO_MUCH_STACK: u64 = 1 << 47;
+
+    struct Startless(mpsc::Sender<String>);
+
+    impl BaseServer<StreamRequest> for Startless {
+        type Handler = FailsTwice;
+        fn handler(&self, _: &Addr) -> FailsTwice {
+            unreachable!("there is no thread to make it in");
+        }
+        fn handle_error(&self, error: &ropewalk::server::HandlerError, _: &Addr) {
+            self.0.send(error.to_string()).unwrap();
+        }
+    }
+
+    #[test]
+    #[ignore = "a part, in a process that can have no threads"]
+    fn the_part() {
+        if std::env::var_os(NO_THREADS).is_none() {
+            return;
+        }
+        let (tell, told) = mpsc::channel();
+        let server = ThreadingTcpServer::new(("127.0.0.1", 0), Startless(tell)).unwrap();
+        for _ in 0..2 {
+            let client = dial(server.local_addr().ip().unwrap());
+            assert!(server.handle_request().unwrap(), "and it goes on");
+            assert_eq!(read_all(client), "", "closed in order");
+            let words = told.try_recv().unwrap();
+            assert!(words.contains("no thread could be started"), "{words}");
+        }
+        drop(server);
+    }
+
+    #[test]
+    fn a_thread_that_cannot_be_had_is_told_of_and_its_client_is_closed() {
+        let output = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["failures::threadless::the_part", "--exact", "--ignored", "--nocapture"])
+            .arg("--test-threads=1") // in the first one
+            .env(NO_THREADS, TOO_MUCH_STACK.to_string())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned()
+            + &String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && said.contains("1 passed"), "{said}");
+    }
+}
