@@ -330,3 +330,18 @@ impl fmt::Debug for UnderWay {
 fn ip_of(client: &Addr) -> Option<IpAddr> {
     Some(client.ip()?.ip().to_canonical())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::{Ipv4Addr, SocketAddr};
+
+    #[test]
+    fn a_mapped_address_is_the_one_that_is_mapped_and_a_path_is_none() {
+        let v4 = Ipv4Addr::new(192, 0, 2, 1);
+        let plain = Addr::from(SocketAddr::from((v4, 1)));
+        let mapped = Addr::from(SocketAddr::from((v4.to_ipv6_mapped(), 2)));
+        assert_eq!(ip_of(&mapped), ip_of(&plain));
+        assert_eq!(ip_of(&Addr::Unix(None)), None);
+    }
+}

@@ -49,7 +49,8 @@ type Sockets = Mutex<Vec<ServerSocket>>;
 
 impl<R: Request, S: BaseServer<R>, M: MixIn> Server<R, S, M> {
     /// Closes the server in order, within a grace. Blocks for so long at most, and then for
-    /// [`limits::DRAIN_THREADS_MARGIN`].
+    /// [`limits::DRAIN_THREADS_MARGIN`]. It takes the server, so nobody serves any more: of one
+    /// in an `Arc`, `Arc::into_inner` gives it once `serve_forever` has returned.
     ///
     /// 1. What waits in the kernel's queue is taken and worked on, until the queue is empty or
     ///    the grace is over ([`limits::CLOSE_REQUESTS`] at most); then the sockets are closed.

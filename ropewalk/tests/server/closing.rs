@@ -438,9 +438,10 @@ fn protocols_are_asked_to_end<M: MixIn>(cut: bool, ended: Kind) {
     assert_eq!(ask(server.shutdown_handle()), 1);
     assert_eq!(told.recv_timeout(WATCHDOG).unwrap(), ended);
     // One whose engine may not be there yet hears of it as soon as it is.
-    for _ in 0..20 {
+    for round in 0..500 {
         let client = dial(at(&server));
         assert!(server.handle_request().unwrap());
+        (0..round * 20).for_each(|_| std::hint::spin_loop()); // at another instant each time
         ask(server.shutdown_handle());
         let end = (&client).read(&mut [0; 1]);
         let is_end = |error: &std::io::Error| error.kind() == std::io::ErrorKind::ConnectionReset;
@@ -479,4 +480,32 @@ fn a_connection_that_was_detached_is_nobodys_to_cut() {
     server.close(Duration::ZERO).unwrap();
     told.recv_timeout(WATCHDOG).unwrap().send_all(b"still here").unwrap();
     assert_eq!(read_all(client), "still here");
+}
+
+#[test]
+fn a_connection_can_be_detached_while_somebody_asks_it_to_end() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    struct Detaches;
+    impl StreamRequestHandler for Detaches {
+        fn handle(&mut self, request: &mut StreamRequest) -> HandlerResult {
+            let socket = request.detach().ok_or("somebody else had it")?;
+            Ok(socket.send_all(b"mine")?)
+        }
+    }
+    let server = TcpServer::new(LOOPBACK, || Detaches).unwrap();
+    let (handle, over) = (server.shutdown_handle(), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::SeqCst) {
+                handle.close_clients();
+            }
+        });
+        let failed = (0..500).find(|_| {
+            let client = dial(at(&server));
+            server.handle_request().unwrap();
+            read_all(client) != "mine"
+        });
+        over.store(true, Ordering::SeqCst);
+        assert_eq!(failed, None);
+    });
 }

@@ -69,7 +69,8 @@ pub enum WhenFull {
     /// connection of a Unix socket, which has no reset.
     Refuse,
     /// The newcomer's connection is closed in order, unheard, by
-    /// [`shutdown_request`](BaseServer::shutdown_request). A datagram is dropped.
+    /// [`shutdown_request`](BaseServer::shutdown_request). Over input that has arrived the system
+    /// makes a reset of it. A datagram is dropped.
     Close,
 }
 
