@@ -108,8 +108,11 @@ def code(number):
 
 def failure(error):
     # A resolver's code is no errno.
-    resolved = isinstance(error, (socket.gaierror, socket.herror))
-    number = None if resolved else getattr(error, "errno", None)
+    if isinstance(error, socket.gaierror):
+        names = [name for name in dir(socket) if name.startswith("EAI_")]
+        names = [name for name in names if getattr(socket, name) == error.errno]
+        return f"error gaierror {names[0]}"
+    number = None if isinstance(error, socket.herror) else getattr(error, "errno", None)
     return f"error {kind(error)} errno {code(number)}"
 
 

@@ -193,14 +193,14 @@ impl Show for Addr {
     }
 }
 
-/// By their numbers on Linux, which are what Python shows.
+/// By Python's names; what has none, by its number.
 impl Show for Family {
     fn show(&self) -> String {
         match self {
             Family::Inet => "AF_INET".to_owned(),
             Family::Inet6 => "AF_INET6".to_owned(),
             Family::Unix => "AF_UNIX".to_owned(),
-            other => format!("{other:?}"),
+            other => other.number().to_string(),
         }
     }
 }
@@ -210,7 +210,9 @@ impl Show for Kind {
         match self {
             Kind::Stream => "SOCK_STREAM".to_owned(),
             Kind::Datagram => "SOCK_DGRAM".to_owned(),
-            other => format!("{other:?}"),
+            Kind::Raw => "SOCK_RAW".to_owned(),
+            Kind::SeqPacket => "SOCK_SEQPACKET".to_owned(),
+            other => other.number().to_string(),
         }
     }
 }
@@ -220,6 +222,10 @@ pub(crate) struct Failure(pub(crate) String);
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Failure {
+        if let Some(code) = error.resolver_code() {
+            let known = RESOLVER_CODES.iter().find(|(number, _)| *number == code);
+            return Failure(format!("error gaierror {}", known.map_or("-", |(_, name)| name)));
+        }
         let code = error.raw_os_error().map_or("-", code_name);
         Failure(format!("error {} errno {code}", kind_name(&error)))
     }
@@ -227,6 +233,10 @@ impl From<Error> for Failure {
 
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Failure {
+        // Bytes that are no text, where a text is asked for.
+        if error.kind() == io::ErrorKind::InvalidData {
+            return Failure("error ValueError errno -".to_owned());
+        }
         match error.get_ref().is_some_and(|inner| inner.is::<Error>()) {
             true => error.downcast::<Error>().map_or_else(Failure::from, Failure::from),
             false => Error::from_io(Operation::Run, "", error).into(),
@@ -237,7 +247,7 @@ impl From<io::Error> for Failure {
 /// The table of words for kinds: Python's exceptions, which a program there tells apart. The
 /// other half has the rest of it: a value that cannot be meant is a ValueError.
 pub(crate) fn kind_name(error: &Error) -> &'static str {
-    let by_system = error.raw_os_error().is_some();
+    let is = |code: Errno| error.raw_os_error() == Some(code.raw_os_error());
     match error.kind() {
         ErrorKind::WouldBlock | ErrorKind::InProgress => "BlockingIOError",
         ErrorKind::TimedOut => "TimeoutError",
@@ -246,9 +256,13 @@ pub(crate) fn kind_name(error: &Error) -> &'static str {
         ErrorKind::Aborted => "ConnectionAbortedError",
         ErrorKind::BrokenPipe => "BrokenPipeError",
         ErrorKind::PermissionDenied => "PermissionError",
-        ErrorKind::NotFound if by_system => "FileNotFoundError",
-        ErrorKind::NotFound => "gaierror",
-        ErrorKind::InvalidInput if !by_system => "ValueError",
+        ErrorKind::NotFound if is(Errno::NOENT) => "FileNotFoundError",
+        ErrorKind::NotFound if error.resolver_code().is_some() => "gaierror",
+        ErrorKind::InvalidInput | ErrorKind::NotFound | ErrorKind::Unsupported
+            if error.raw_os_error().is_none() =>
+        {
+            "ValueError"
+        }
         ErrorKind::AlreadyRunning | ErrorKind::Stopped => "RuntimeError",
         _ => "OSError",
     }
@@ -267,6 +281,19 @@ pub(crate) fn code(number: i32) -> Text {
 pub(crate) fn code_name(number: i32) -> &'static str {
     CODES.iter().find(|(code, _)| code.raw_os_error() == number).map_or("-", |(_, name)| name)
 }
+
+/// As glibc and musl number them.
+const RESOLVER_CODES: &[(i32, &str)] = &[
+    (-1, "EAI_BADFLAGS"),
+    (-2, "EAI_NONAME"),
+    (-3, "EAI_AGAIN"),
+    (-4, "EAI_FAIL"),
+    (-5, "EAI_NODATA"),
+    (-6, "EAI_FAMILY"),
+    (-7, "EAI_SOCKTYPE"),
+    (-8, "EAI_SERVICE"),
+    (-9, "EAI_ADDRFAMILY"),
+];
 
 pub(crate) const CODES: &[(Errno, &str)] = &[
     (Errno::ACCESS, "EACCES"),

@@ -8,8 +8,12 @@ mod closing;
 mod connecting;
 mod constructor;
 mod datagrams;
+mod descriptors;
 mod errors;
+mod files;
+mod messages;
 mod modes;
+mod module;
 mod options;
 mod server_handlers;
 mod server_hooks;
@@ -27,6 +31,10 @@ pub(crate) const SECTIONS: &[&[Probe]] = &[
     datagrams::PROBES,
     closing::PROBES,
     options::PROBES,
+    descriptors::PROBES,
+    files::PROBES,
+    messages::PROBES,
+    module::PROBES,
     addresses::PROBES,
     text::PROBES,
     errors::PROBES,
