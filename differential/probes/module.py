@@ -113,13 +113,8 @@ here("has_dualstack_ipv6")(lambda: socket.has_dualstack_ipv6())
 
 
 def infos(host, port, **hints):
-    """Of the kinds that have addresses with ports: the rest is the resolver's."""
     found = socket.getaddrinfo(host, port, **hints)
-    return [
-        (name(f), name(t), p, addr(a))
-        for f, t, p, c, a in found
-        if t in (SOCK_STREAM, SOCK_DGRAM)
-    ]
+    return [(name(f), name(t), p, addr(a)) for f, t, p, c, a in found]
 
 
 here("getaddrinfo_by_number")(lambda: infos(HOST, 80))

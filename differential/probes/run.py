@@ -11,6 +11,8 @@ NOT_SECTIONS = {"run", "outcome", "ends", "traces"}
 
 
 def main(wanted):
+    if sys.version_info < (3, 10):
+        sys.exit("CPython 3.10 or newer is needed: before, a timeout was no TimeoutError")
     warnings.simplefilter("ignore", ResourceWarning)
     for path in sorted(pathlib.Path(__file__).parent.glob("*.py")):
         if path.stem not in NOT_SECTIONS:

@@ -15,7 +15,12 @@ BASES = {
     "udp": socketserver.UDPServer,
     "unixgram": socketserver.UnixDatagramServer,
 }
-MIX_INS = {"serial": (), "threading": (socketserver.ThreadingMixIn,)}
+# There is no pool in CPython: it is held to what a thread for each request does.
+MIX_INS = {
+    "serial": (),
+    "threading": (socketserver.ThreadingMixIn,),
+    "pooling": (socketserver.ThreadingMixIn,),
+}
 HOOKS = [
     "server_bind", "server_activate", "server_close", "get_request", "verify_request",
     "process_request", "finish_request", "shutdown_request", "close_request",

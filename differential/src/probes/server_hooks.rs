@@ -2,7 +2,7 @@
 
 use ropewalk::Addr;
 use ropewalk::error::Result;
-use ropewalk::server::{DatagramRequest, MixIn, Serial, Server, StreamRequest, Threading};
+use ropewalk::server::{DatagramRequest, MixIn, Pooling, Serial, Server, StreamRequest, Threading};
 
 use crate::ends::*;
 use crate::outcome::{Text, absent, caught};
@@ -94,6 +94,16 @@ probes! { "server_hooks":
     };
     tcp_threading_process_fails = request::<StreamRequest, Threading>(Port, "process_request")?;
 
+    tcp_pooling = request::<StreamRequest, Pooling>(Port, "")?;
+    tcp_pooling_refuses = request::<StreamRequest, Pooling>(Port, "refuse")?;
+    tcp_pooling_setup_fails = request::<StreamRequest, Pooling>(Port, "setup")?;
+    tcp_pooling_handle_fails = request::<StreamRequest, Pooling>(Port, "handle")?;
+    tcp_pooling_finish_fails = request::<StreamRequest, Pooling>(Port, "finish")?;
+    tcp_pooling_handle_and_finish_fail = {
+        request::<StreamRequest, Pooling>(Port, "handle+finish")?
+    };
+    tcp_pooling_process_fails = request::<StreamRequest, Pooling>(Port, "process_request")?;
+
     unix_serial = request::<StreamRequest, Serial>(Path, "")?;
     unix_serial_refuses = request::<StreamRequest, Serial>(Path, "refuse")?;
     unix_serial_setup_fails = request::<StreamRequest, Serial>(Path, "setup")?;
@@ -112,6 +122,16 @@ probes! { "server_hooks":
     };
     unix_threading_process_fails = request::<StreamRequest, Threading>(Path, "process_request")?;
 
+    unix_pooling = request::<StreamRequest, Pooling>(Path, "")?;
+    unix_pooling_refuses = request::<StreamRequest, Pooling>(Path, "refuse")?;
+    unix_pooling_setup_fails = request::<StreamRequest, Pooling>(Path, "setup")?;
+    unix_pooling_handle_fails = request::<StreamRequest, Pooling>(Path, "handle")?;
+    unix_pooling_finish_fails = request::<StreamRequest, Pooling>(Path, "finish")?;
+    unix_pooling_handle_and_finish_fail = {
+        request::<StreamRequest, Pooling>(Path, "handle+finish")?
+    };
+    unix_pooling_process_fails = request::<StreamRequest, Pooling>(Path, "process_request")?;
+
     udp_serial = request::<DatagramRequest, Serial>(Port, "")?;
     udp_serial_refuses = request::<DatagramRequest, Serial>(Port, "refuse")?;
     udp_serial_setup_fails = request::<DatagramRequest, Serial>(Port, "setup")?;
@@ -129,6 +149,16 @@ probes! { "server_hooks":
         request::<DatagramRequest, Threading>(Port, "handle+finish")?
     };
     udp_threading_process_fails = request::<DatagramRequest, Threading>(Port, "process_request")?;
+
+    udp_pooling = request::<DatagramRequest, Pooling>(Port, "")?;
+    udp_pooling_refuses = request::<DatagramRequest, Pooling>(Port, "refuse")?;
+    udp_pooling_setup_fails = request::<DatagramRequest, Pooling>(Port, "setup")?;
+    udp_pooling_handle_fails = request::<DatagramRequest, Pooling>(Port, "handle")?;
+    udp_pooling_finish_fails = request::<DatagramRequest, Pooling>(Port, "finish")?;
+    udp_pooling_handle_and_finish_fail = {
+        request::<DatagramRequest, Pooling>(Port, "handle+finish")?
+    };
+    udp_pooling_process_fails = request::<DatagramRequest, Pooling>(Port, "process_request")?;
 
     unixgram_serial = request::<DatagramRequest, Serial>(Path, "")?;
     unixgram_serial_refuses = request::<DatagramRequest, Serial>(Path, "refuse")?;
@@ -150,6 +180,18 @@ probes! { "server_hooks":
     };
     unixgram_threading_process_fails = {
         request::<DatagramRequest, Threading>(Path, "process_request")?
+    };
+
+    unixgram_pooling = request::<DatagramRequest, Pooling>(Path, "")?;
+    unixgram_pooling_refuses = request::<DatagramRequest, Pooling>(Path, "refuse")?;
+    unixgram_pooling_setup_fails = request::<DatagramRequest, Pooling>(Path, "setup")?;
+    unixgram_pooling_handle_fails = request::<DatagramRequest, Pooling>(Path, "handle")?;
+    unixgram_pooling_finish_fails = request::<DatagramRequest, Pooling>(Path, "finish")?;
+    unixgram_pooling_handle_and_finish_fail = {
+        request::<DatagramRequest, Pooling>(Path, "handle+finish")?
+    };
+    unixgram_pooling_process_fails = {
+        request::<DatagramRequest, Pooling>(Path, "process_request")?
     };
 
     making_one = made(&Traced::default(), anywhere()).1;
