@@ -61,10 +61,15 @@ fn compare(words: &[String]) -> io::Result<Vec<String>> {
         return Err(io::Error::other(format!("`{mode}` is none of its words: {known}")));
     }
     let probes = wanted_probes(&wanted);
-    let python = python_outcomes(&wanted)?;
     let decisions = decisions()?;
+    let (python, ours) = std::thread::scope(|scope| {
+        let python = scope.spawn(|| python_outcomes(&wanted));
+        let ours: Vec<String> = probes.iter().map(|probe| run(probe)).collect();
+        let python = python.join().unwrap_or_else(|_| Err(io::Error::other("a thread panicked")));
+        python.map(|python| (python, ours))
+    })?;
     let mut complaints = Vec::new();
-    let table = table(&probes, &python, &decisions, &mut complaints);
+    let table = table(&probes, &ours, &python, &decisions, &mut complaints);
     if wanted.is_empty() {
         complain_of_the_unused(&probes, &decisions, &mut complaints);
     }
@@ -135,21 +140,21 @@ fn decisions() -> io::Result<Outcomes> {
 
 /// A line a probe, and the sums.
 fn table(
-    probes: &[&'static Probe],
+    probes: &[&Probe],
+    outcomes: &[String],
     python: &Outcomes,
     decisions: &Outcomes,
     complaints: &mut Vec<String>,
 ) -> String {
     let (mut table, mut same, mut decided) = (String::new(), 0, 0);
-    for probe in probes {
+    for (probe, ours) in probes.iter().zip(outcomes) {
         let name = probe.full_name();
-        let ours = run(probe);
         let Some(theirs) = python.get(&name) else {
             complaints.push(format!("{name}: CPython's half has no such probe"));
             continue;
         };
         let decision = decisions.get(&name);
-        if *theirs == ours {
+        if theirs == ours {
             same += 1;
             if decision.is_some() {
                 complaints.push(format!("{name}: it is decided to differ, and does not"));

@@ -12,6 +12,8 @@ use rustix::event::{PollFd, PollFlags, poll};
 
 pub(crate) const HOST: &str = "127.0.0.1";
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long signals rain at most.
+pub(crate) const WATCHDOG: Duration = PATIENCE;
 pub(crate) const MOMENT: Duration = Duration::from_millis(10);
 
 pub(crate) fn tcp() -> Result<Socket> {

@@ -13,6 +13,11 @@ mod outcome;
 // As above.
 #[cfg(unix)]
 mod probes;
+// As above. The tests' own signals.
+#[cfg(unix)]
+#[path = "../../ropewalk/tests/rig/rain.rs"]
+#[allow(clippy::unwrap_used, unreachable_pub, reason = "it is a test's, which may panic")]
+mod rain;
 // As above.
 #[cfg(unix)]
 mod traces;

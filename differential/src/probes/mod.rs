@@ -18,6 +18,7 @@ mod options;
 mod server_handlers;
 mod server_hooks;
 mod server_shutdown;
+mod signals;
 mod streams;
 mod text;
 
@@ -30,6 +31,7 @@ pub(crate) const SECTIONS: &[&[Probe]] = &[
     streams::PROBES,
     datagrams::PROBES,
     closing::PROBES,
+    signals::PROBES,
     options::PROBES,
     descriptors::PROBES,
     files::PROBES,
