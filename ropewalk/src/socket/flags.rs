@@ -64,7 +64,8 @@ pub const MSG_DONTROUTE: Flags = Flags(flag::DONTROUTE);
 /// assert_ne!(MSG_WAITALL, MSG_PEEK);
 /// ```
 pub const MSG_WAITALL: Flags = Flags(flag::WAITALL);
-/// Received: there was more of the datagram than room for it, and the rest is lost.
+/// Received: there was more of the datagram than room for it, and the rest is lost. No call to
+/// receive takes it (`InvalidInput`): Linux would then count bytes that it does not write.
 ///
 /// ```
 /// # use ropewalk::socket::*;

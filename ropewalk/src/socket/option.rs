@@ -141,7 +141,8 @@ impl Socket {
     /// An option whose value is a number. Corresponds to `getsockopt(2)`.
     ///
     /// # Errors
-    /// The system's, for an option that it does not know.
+    /// The system's, for an option that it does not know. `InvalidInput` for `SO_GET_FILTER`
+    /// (Linux), whose length is no count of bytes.
     ///
     /// ```
     /// use ropewalk::socket::*;

@@ -91,7 +91,21 @@ pub(crate) fn recv_from(
     recv_from_uninit(socket, as_room(buffer), flags)
 }
 
+/// The flags of a receive that fills what it counts.
+///
+/// Linux takes `MSG_TRUNC` as a wish, too: then it throws a stream's bytes away and counts them
+/// as received, and counts all of a datagram though it writes less. Such a count says nothing
+/// of what was written.
+fn filling(flags: i32) -> io::Result<i32> {
+    if flags & flag::TRUNC == 0 {
+        return Ok(flags);
+    }
+    let sentence = "MSG_TRUNC is told of what was received, and cannot be asked for";
+    Err(io::Error::new(io::ErrorKind::InvalidInput, sentence))
+}
+
 fn recv_uninit(socket: &Socket, room: &mut [MaybeUninit<u8>], flags: i32) -> io::Result<usize> {
+    let flags = filling(flags)?;
     // The vectored call: on Windows the other makes an error of a truncated datagram.
     let mut call = || {
         let room = &mut [MaybeUninitSlice::new(&mut *room)];
@@ -107,6 +121,7 @@ fn recv_from_uninit(
     flags: i32,
 ) -> io::Result<(usize, (Addr, bool))> {
     here::prepare(room);
+    let flags = filling(flags)?;
     let mut call = || {
         let room = &mut [MaybeUninitSlice::new(&mut *room)];
         socket.recv_from_vectored_with_flags(room, flags)
@@ -170,7 +185,8 @@ fn fill<T>(
     let (count, rest) = receive(&mut room[..most])?;
     assert!(count <= most, "the kernel received more than there was room for");
     // SAFETY: `receive` is one of the calls above, so that the kernel has written the first
-    // `count` bytes of the room; the assertion says that they are within the capacity.
+    // `count` bytes of the room (see `filling`); the assertion says that they are within the
+    // capacity.
     unsafe { bytes.set_len(bytes.len() + count) };
     Ok(rest)
 }

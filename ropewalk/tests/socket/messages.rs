@@ -1,7 +1,7 @@
 //! Messages: what travels beside their bytes, and what becomes of it.
 
 use std::fs::File;
-use std::io::{IoSlice, Read};
+use std::io::{IoSlice, IoSliceMut, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
@@ -257,4 +257,33 @@ fn a_refusal_is_received_as_an_error_of_its_own() {
         panic!("{message:?}")
     };
     assert_eq!((*level, *kind), (libc::IPPROTO_IP, libc::IP_RECVERR));
+}
+
+/// Asked for, it has Linux count bytes that it does not write.
+#[test]
+fn that_something_was_cut_is_told_and_cannot_be_asked_for() {
+    let (client, stream) = tcp_pair();
+    let datagrams = crate::ends::udp();
+    let sender = watched(AF_INET, SOCK_DGRAM);
+    sender.connect(datagrams.local_addr().unwrap()).unwrap();
+    client.send_all(b"hello").unwrap();
+    sender.send(b"hello").unwrap();
+    for socket in [stream, datagrams] {
+        let (mut three, mut rest) = ([0; 3], [0; 3]);
+        let flags = MSG_TRUNC | MSG_PEEK;
+        let refusals = [
+            socket.recv_with(3, flags).map(drop),
+            socket.recv_into_with(&mut three, flags).map(drop),
+            socket.recv_from_with(3, flags).map(drop),
+            socket.recv_from_into_with(&mut three, flags).map(drop),
+            socket.recv_msg(3, 0, flags).map(drop),
+            socket.recv_msg_into(&mut [IoSliceMut::new(&mut rest)], 0, flags).map(drop),
+        ];
+        for refusal in refusals {
+            let error = refusal.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+            assert!(error.to_string().contains("MSG_TRUNC"), "{error}");
+        }
+        assert_eq!(socket.recv(16).unwrap(), b"hello", "and nothing of it is lost");
+    }
 }

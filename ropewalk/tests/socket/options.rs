@@ -62,3 +62,21 @@ fn an_option_that_the_system_refuses_is_named() {
     assert!(error.to_string().starts_with(start), "{error}");
     assert!(socket.set_option_bytes(SOL_SOCKET, SO_KEEPALIVE, b"").is_err());
 }
+
+/// Its length is told in instructions of eight bytes: room for it would be overrun.
+#[test]
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))] // it alone has it, laid out so
+fn a_filter_whose_length_is_no_count_of_bytes_is_not_read() {
+    let socket = Socket::new(AF_INET, SOCK_DGRAM).unwrap();
+    let all = [libc::sock_filter { code: 6, jt: 0, jf: 0, k: u32::MAX }; 4];
+    // The system's structure: how many, and where they are.
+    let program = [all.len().to_le(), all.as_ptr() as usize].map(usize::to_ne_bytes).concat();
+    socket.set_option_bytes(SOL_SOCKET, libc::SO_ATTACH_FILTER, &program).unwrap();
+    for error in [
+        socket.option(SOL_SOCKET, libc::SO_GET_FILTER).unwrap_err(),
+        socket.option_bytes(SOL_SOCKET, libc::SO_GET_FILTER, 4).unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+        assert!(error.to_string().contains("instructions"), "{error}");
+    }
+}

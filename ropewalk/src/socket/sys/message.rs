@@ -12,7 +12,7 @@ use libc::{SCM_RIGHTS, SOL_SOCKET, cmsghdr, msghdr};
 use socket2::{MaybeUninitSlice, SockAddr, Socket};
 
 use super::here::SEND_FLAGS;
-use super::{Beside, addr_of, retry};
+use super::{Beside, addr_of, filling, retry};
 use crate::limits;
 use crate::socket::{Ancillary, Attachment};
 
@@ -144,6 +144,7 @@ pub(crate) fn receive(
     control: &mut [u8],
     flags: i32,
 ) -> io::Result<(usize, Beside)> {
+    let flags = filling(flags)?;
     // SAFETY: all of its fields are numbers or pointers, which may be null.
     let mut header: msghdr = unsafe { mem::zeroed() };
     let call = || {

@@ -15,7 +15,7 @@ use rustix::event::PollFlags;
 use rustix::net::{RecvFlags, SendFlags};
 use socket2::{Domain, SockAddr, Socket};
 
-use super::{addr_of, retry, type_of};
+use super::{addr_of, filling, retry, type_of};
 use crate::addr::{Addr, is_abstract};
 use crate::limits;
 use crate::socket::{Credentials, Family, Kind};
@@ -87,6 +87,7 @@ pub(crate) fn recv(socket: &Socket, buffer: &mut [u8]) -> io::Result<usize> {
 /// The same with flags.
 #[inline]
 pub(crate) fn recv_with(socket: &Socket, buffer: &mut [u8], flags: i32) -> io::Result<usize> {
+    let flags = filling(flags)?;
     loop {
         match rustix::net::recv(socket, &mut *buffer, RecvFlags::from_bits_retain(flags as u32)) {
             Ok((count, _)) => return Ok(count),
@@ -210,6 +211,12 @@ pub(crate) fn close(socket: Socket) -> io::Result<()> {
     }
 }
 
+// It counts instructions of eight bytes, and fills as many of them as it is given bytes.
+#[cfg(target_os = "linux")]
+const COUNTS_NO_BYTES: Option<(i32, i32)> = Some((libc::SOL_SOCKET, libc::SO_GET_FILTER));
+#[cfg(not(target_os = "linux"))] // others have no such option
+const COUNTS_NO_BYTES: Option<(i32, i32)> = None;
+
 /// Reads an option into `value`, and gives how many bytes it has.
 pub(crate) fn option(
     socket: &Socket,
@@ -217,9 +224,14 @@ pub(crate) fn option(
     name: i32,
     value: &mut [u8],
 ) -> io::Result<usize> {
+    if COUNTS_NO_BYTES == Some((level, name)) {
+        let sentence = "SO_GET_FILTER counts instructions, not bytes: it cannot be read here";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, sentence));
+    }
     let mut length = value.len() as libc::socklen_t; // the caller's bound is far below
-    // SAFETY: the kernel writes at most `length` bytes to `value`, which has as many, and
-    // how many it wrote to `length`; the descriptor is open as long as `socket` is borrowed.
+    // SAFETY: the kernel writes at most `length` bytes to `value`, which has as many (the one
+    // option that has another measure was refused), and how many it wrote to `length`; the
+    // descriptor is open as long as `socket` is borrowed.
     let failed = unsafe {
         libc::getsockopt(
             socket.as_raw_fd(),
