@@ -184,8 +184,11 @@ fn part_addresses_of_one_name_race() {
     // One deadline for all of them.
     let hosts = [("::1", true), ("127.0.0.2", true), ("127.0.0.3", true)];
     let (_kept, port) = listeners(&hosts);
-    let error = create_connection(("many.test", port), Some(SOON)).unwrap_err();
-    assert_eq!((error.kind(), error.raw_os_error()), (ErrorKind::TimedOut, None));
+    let tried = || create_connection(("many.test", port), Some(SOON)).unwrap_err();
+    // On a busy machine the lookup alone may take so long.
+    let mut errors = std::iter::repeat_with(tried).take(100);
+    let error = errors.find(|error| error.operation() == Operation::Connect).expect("it looks up");
+    assert_eq!((error.kind(), error.raw_os_error()), (ErrorKind::TimedOut, None), "{error}");
     assert!(error.to_string().contains("no answer from "), "{error}");
 }
 
