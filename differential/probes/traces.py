@@ -1,6 +1,7 @@
 """Servers whose hooks write down that they were called."""
 
 import contextlib
+import os
 import socketserver
 import threading
 
@@ -20,6 +21,7 @@ MIX_INS = {
     "serial": (),
     "threading": (socketserver.ThreadingMixIn,),
     "pooling": (socketserver.ThreadingMixIn,),
+    "forking": (socketserver.ForkingMixIn,),
 }
 HOOKS = [
     "server_bind", "server_activate", "server_close", "get_request", "verify_request",
@@ -31,8 +33,22 @@ class Trace:
     def __init__(self):
         self.names = []
         self.changed = threading.Condition()
+        self.process = os.getpid()
+        self.telling = None
+
+    def told(self):
+        """What children will tell, once it is read to its end."""
+        ours, self.telling = os.pipe()
+        return ours
+
+    def no_more_children(self):
+        """From now on only children that there are can tell."""
+        os.close(self.telling)
+        self.telling = None
 
     def add(self, name):
+        if os.getpid() != self.process:
+            return os.write(self.telling, f"{name}\n".encode())
         with self.changed:
             self.names.append(name)
             self.changed.notify_all()

@@ -1,5 +1,7 @@
 //! Servers whose hooks write down that they were called: `probes/traces.py` in Rust.
 
+use std::io::Write;
+use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -18,18 +20,49 @@ use crate::outcome::{Text, words};
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What was called, in its order.
-#[derive(Default)]
 pub(crate) struct Trace {
     names: Mutex<Vec<&'static str>>,
     changed: Condvar,
+    /// The process that it is of. What a forked child calls it tells by the other field.
+    process: u32,
+    told: Mutex<Option<UnixStream>>,
+}
+
+impl Default for Trace {
+    fn default() -> Trace {
+        let (names, changed, told) = (Mutex::default(), Condvar::new(), Mutex::default());
+        Trace { names, changed, process: std::process::id(), told }
+    }
 }
 
 impl Trace {
+    /// What children will tell, once it is read to its end.
+    pub(crate) fn told(&self) -> Result<UnixStream> {
+        let pair = UnixStream::pair();
+        let (ours, theirs) =
+            pair.map_err(|error| Error::from_io(Operation::Open, "(a pair)", error))?;
+        *self.telling() = Some(theirs);
+        Ok(ours)
+    }
+
+    /// From now on only children that there are can tell.
+    pub(crate) fn no_more_children(&self) {
+        *self.telling() = None;
+    }
+
+    fn telling(&self) -> MutexGuard<'_, Option<UnixStream>> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn names(&self) -> MutexGuard<'_, Vec<&'static str>> {
         self.names.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn add(&self, name: &'static str) {
+        if std::process::id() != self.process {
+            let told = self.telling().as_ref().map(|mut told| writeln!(told, "{name}"));
+            return drop(told);
+        }
         self.names().push(name);
         self.changed.notify_all();
     }
@@ -119,6 +152,10 @@ impl<R: Request> BaseServer<R> for Traced {
     }
     fn timeout(&self) -> Option<Duration> {
         self.timeout
+    }
+    /// Its handlers take no lock that another thread of this program may hold.
+    fn fork_with_threads(&self) -> bool {
+        true
     }
     fn server_bind(
         &self,

@@ -15,6 +15,7 @@ mod messages;
 mod modes;
 mod module;
 mod options;
+mod server_forking;
 mod server_handlers;
 mod server_hooks;
 mod server_shutdown;
@@ -41,6 +42,7 @@ pub(crate) const SECTIONS: &[&[Probe]] = &[
     text::PROBES,
     errors::PROBES,
     server_hooks::PROBES,
+    server_forking::PROBES,
     server_handlers::PROBES,
     server_shutdown::PROBES,
 ];
