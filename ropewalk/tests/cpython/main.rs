@@ -31,6 +31,8 @@ mod descriptors;
 #[cfg(unix)] // signals
 mod eintr;
 mod files;
+#[cfg(target_os = "linux")] // what a forked child tells is measured there
+mod forking;
 mod general;
 #[cfg(unix)] // ancillary data
 mod messages;

@@ -18,12 +18,15 @@ use ropewalk::socket::*;
 
 use crate::ends::{WATCHDOG, watched};
 use crate::folder::Folder;
+// See `main`.
+#[cfg(target_os = "linux")]
+use crate::forking;
 
 const LINE: &[u8] = b"hello world\n";
 
 /// Echoes a line.
 #[derive(Clone, Copy)]
-struct Echo;
+pub struct Echo;
 
 impl StreamRequestHandler for Echo {
     fn handle(&mut self, request: &mut StreamRequest) -> HandlerResult {
@@ -174,6 +177,30 @@ mod socket_server_test {
         run_server::<DatagramRequest, Threading>(folder.path("socket").as_path(), dgram_examine);
     }
 
+    #[cfg(target_os = "linux")] // what a child tells is measured there
+    #[test]
+    fn test_forking_tcp_server() {
+        forking::run_server("tcp", stream_examine);
+    }
+
+    #[cfg(target_os = "linux")] // see above
+    #[test]
+    fn test_forking_unix_stream_server() {
+        forking::run_server("unix", stream_examine);
+    }
+
+    #[cfg(target_os = "linux")] // see above
+    #[test]
+    fn test_forking_udp_server() {
+        forking::run_server("udp", dgram_examine);
+    }
+
+    #[cfg(target_os = "linux")] // see above
+    #[test]
+    fn test_forking_unix_datagram_server() {
+        forking::run_server("unixgram", dgram_examine);
+    }
+
     #[test]
     fn test_shutdown() {
         let servers: Vec<_> = (0..20).map(|_| TcpServer::new(HERE, || Echo).unwrap()).collect();
@@ -291,6 +318,22 @@ mod error_handler_test {
     fn test_threading_not_handled() {
         assert_eq!(heard::<Threading>(Ends::Exits), ["Handler called"]);
     }
+
+    #[cfg(target_os = "linux")] // see above
+    #[test]
+    fn test_forking_handled() {
+        let said = forking::heard("fails");
+        assert_eq!(said, ["Handler called", "Error handled: the handler failed: Test error"]);
+    }
+
+    /// The child is gone before it could tell of anything; in its stead the server says how.
+    #[cfg(target_os = "linux")] // see above
+    #[test]
+    fn test_forking_not_handled() {
+        let said = forking::heard("exits");
+        let how = "Error handled: the handler's process ended: exit status: 1";
+        assert_eq!(said, ["Handler called", how]);
+    }
 }
 
 #[cfg(unix)] // descriptors by number, signals
@@ -367,6 +410,41 @@ mod socket_writer_test {
 
 mod misc_test_case {
     use super::*;
+
+    /// Python has a list of what it exports; here a name that one knows is found in the docs,
+    /// as it is or by an alias.
+    #[test]
+    fn test_all() {
+        let list = "import socketserver; print(*socketserver.__all__)";
+        let Some(mut python) = crate::needs::python(list, &[]) else { return };
+        let names = String::from_utf8(python.output().unwrap().stdout).unwrap();
+        assert!(names.contains("TCPServer"), "{names}");
+        let source = source("src/server".into());
+        let missing: Vec<&str> = names
+            .split_whitespace()
+            .filter(|name| {
+                let kinds = ["type", "trait", "enum", "struct"];
+                let alias = format!("#[doc(alias = \"{name}\")]");
+                !source.contains(&alias)
+                    && !kinds.iter().any(|kind| {
+                        source.contains(&format!("pub {kind} {name}<"))
+                            || source.contains(&format!("pub {kind} {name} "))
+                    })
+            })
+            .collect();
+        assert_eq!(missing, [""; 0]);
+    }
+
+    fn source(folder: std::path::PathBuf) -> String {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+        let entries = std::fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path());
+        entries
+            .map(|path| match path.is_dir() {
+                true => source(path),
+                false => std::fs::read_to_string(path).unwrap(),
+            })
+            .collect()
+    }
 
     struct Refuses(mpsc::Sender<()>);
 
