@@ -39,10 +39,10 @@ impl StreamRequestHandler for Lines {
     fn handle(&mut self, request: &mut StreamRequest) -> HandlerResult {
         let mut line = String::new();
         while request.rfile.read_line(&mut line)? > 0 {
-            if line == "stop\n" {
-                request.server.shutdown();
-            }
             request.wfile.write_all(line.as_bytes())?;
+            if line == "stop\n" {
+                request.server.shutdown(); // after the answer: the process ends with its server
+            }
             line.clear();
         }
         Ok(())
