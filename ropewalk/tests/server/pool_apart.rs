@@ -3,6 +3,7 @@
 
 #![allow(unsafe_code, reason = "only a system call takes memory from a process")]
 
+use std::io::Read;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
@@ -197,8 +198,9 @@ struct AtWork(Arc<Mutex<mpsc::Receiver<()>>>);
 
 impl StreamRequestHandler for AtWork {
     fn handle(&mut self, request: &mut StreamRequest) -> HandlerResult {
+        request.send_all(b"begun")?;
         self.0.lock().unwrap().recv_timeout(WATCHDOG)?;
-        Ok(request.send_all(b"done")?)
+        Ok(request.send_all(b" and done")?)
     }
 }
 
@@ -267,8 +269,9 @@ fn the_part_without_threads() {
         return;
     }
     let others = WithoutThreads::<Pooling>::new();
-    let first = dial(others.at);
+    let mut first = dial(others.at);
     assert!(others.server.handle_request().unwrap());
+    first.read_exact(&mut [0; 5]).unwrap(); // its thread has all the memory that it needs
     take_memory();
     WithoutThreads::<Threading>::new().fails_the_request();
     WithoutThreads::<Pooling>::new().fails_the_request();
@@ -278,13 +281,13 @@ fn the_part_without_threads() {
     let third = dial(others.at);
     assert!(!others.server.handle_request().unwrap());
     assert_eq!(others.server.requests().len(), 2);
-    for client in [first, second] {
-        others.go_on.send(()).unwrap();
-        assert_eq!(read_all(client), "done");
-    }
+    others.go_on.send(()).unwrap();
+    assert_eq!(read_all(first), " and done");
+    others.go_on.send(()).unwrap();
+    assert_eq!(read_all(second), "begun and done");
     wait_until("the third is taken", || others.server.handle_request().unwrap());
     others.go_on.send(()).unwrap();
-    assert_eq!(read_all(third), "done");
+    assert_eq!(read_all(third), "begun and done");
     assert_eq!(others.failed.try_recv().ok(), None);
 }
 
