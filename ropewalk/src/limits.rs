@@ -191,8 +191,9 @@ pub const SPARE_BUFFERS: usize = 64;
 pub const SPARE_BUFFER_BYTES: usize = 16 * 1024;
 
 /// Where the kernel does not say when a Unix socket's peer has room again (its queue of
-/// connections or datagrams is full), a call that may wait looks again after this pause,
-/// until its deadline. Cost: a call each time.
+/// connections or datagrams is full), or says without end that there is an error which the call
+/// does not take, a call that may wait looks again after this pause, until its deadline. Cost:
+/// a call each time.
 pub const ROOM_PAUSE: Duration = Duration::from_millis(2);
 
 /// Bytes of a socket option that may be asked for at once. At it: `InvalidInput`.

@@ -142,7 +142,7 @@ impl Mode {
         let (timeout, abort) = (self.timeout(), Some(&self.abort));
         let whole =
             if self.whole.is_set.load(Ordering::Relaxed) { Some(&self.whole) } else { None };
-        Budget { timeout, began: None, abort, whole }
+        Budget { timeout, began: None, abort, whole, for_an_error: false }
     }
 }
 
@@ -161,6 +161,8 @@ pub(super) struct Budget<'m> {
     abort: Option<&'m OnceLock<Arc<Abort>>>,
     /// The calls before and after have this together with it.
     whole: Option<&'m Whole>,
+    /// The last wait ended for an error alone, which the call may not take away.
+    for_an_error: bool,
 }
 
 /// What a call waits for.
@@ -177,7 +179,7 @@ pub(super) enum Until {
 impl<'m> Budget<'m> {
     /// So much, for a call without a socket.
     pub(super) fn of(timeout: Option<Duration>) -> Budget<'static> {
-        Budget { timeout, began: None, abort: None, whole: None }
+        Budget { timeout, began: None, abort: None, whole: None, for_an_error: false }
     }
 
     /// The same without any time.
@@ -223,12 +225,20 @@ impl<'m> Budget<'m> {
 
     /// Waits. The error of a deadline that passed is ours: it has no code of the system's.
     pub(super) fn wait(&mut self, socket: &Socket, until: Until) -> io::Result<()> {
-        match until {
-            Until::Readable => self.wait_on(socket, PollFlags::IN),
-            Until::Writable => self.wait_on(socket, PollFlags::OUT),
-            Until::Urgent => self.wait_on(socket, sys::URGENT),
-            Until::TriedAgain => self.pause(limits::ROOM_PAUSE),
+        let flags = match until {
+            Until::Readable => PollFlags::IN,
+            Until::Writable => PollFlags::OUT,
+            Until::Urgent => sys::URGENT,
+            Until::TriedAgain => return self.pause(limits::ROOM_PAUSE),
+        };
+        // One that stays, in an error queue that nobody reads, would end every wait at once.
+        if self.for_an_error {
+            self.pause(limits::ROOM_PAUSE)?;
         }
+        let mut what = [PollFd::new(socket, flags)];
+        self.wait_for(&mut what, None)?;
+        self.for_an_error = !what[0].revents().intersects(flags);
+        Ok(())
     }
 
     /// Waits for one thing.

@@ -233,3 +233,33 @@ fn the_earlier_of_timeout_and_deadline_ends_a_call() {
     let error = assert_timed_out(client.recv(1), Operation::Receive);
     assert!(error.to_string().ends_with("the deadline of 50ms has passed"), "{error}");
 }
+
+/// The processor's time of this thread, in the kernel's ticks: 100 a second.
+#[cfg(target_os = "linux")] // it tells in a file
+fn ticks() -> u64 {
+    let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+    let after_the_name = stat.rsplit(')').next().unwrap();
+    after_the_name.split_whitespace().skip(11).take(2).map(|n| n.parse::<u64>().unwrap()).sum()
+}
+
+#[test]
+#[cfg(target_os = "linux")] // it alone keeps errors apart
+fn an_error_that_stays_is_waited_with_and_costs_no_processor() {
+    let nobody = udp().local_addr().unwrap();
+    let one_second = Duration::from_secs(1);
+    // Neither does a plain receive take what is in the error queue, nor the other way round.
+    for (keeps_them_apart, flags) in [(1, Flags::default()), (0, MSG_ERRQUEUE)] {
+        let client = watched(AF_INET, SOCK_DGRAM);
+        client.set_option(libc::IPPROTO_IP, libc::IP_RECVERR, keeps_them_apart).unwrap();
+        client.connect(nobody.clone()).unwrap();
+        client.send(b"x").unwrap();
+        if keeps_them_apart == 1 {
+            assert_eq!(client.recv(1).unwrap_err().kind(), ErrorKind::Refused, "it is told once");
+        }
+        client.set_timeout(Some(one_second)).unwrap();
+        let before = ticks();
+        assert_timed_out(client.recv_with(1, flags), Operation::Receive);
+        let spent = ticks() - before;
+        assert!(spent < 50, "{spent} hundredths of a second for {flags:?}");
+    }
+}
