@@ -241,8 +241,9 @@ fn start<R: Request, S: BaseServer<R>>(pool: &Arc<Shared<R>>, worker: &Arc<Worke
     let Err(error) = spawned else { return };
     let mut inside = pool.lock();
     inside.workers -= 1;
-    inside.is_short = true;
     let others = inside.workers;
+    // Without a worker nobody could ever say otherwise: then each request tries anew.
+    inside.is_short = others > 0;
     // Without a worker nobody has taken it meanwhile.
     let orphan = if others == 0 { inside.queue.pop_back() } else { None };
     let says = orphan.is_none() && inside.short_lines.say(worker.state.active().now()).is_some();
