@@ -143,8 +143,9 @@ impl Active {
 
     /// The engine of a request's protocol exists. It hears at once of an end that was asked
     /// for while it was on its way.
-    pub(super) fn engine_arrived(&self, key: u64, remote: Remote, asks: usize) {
+    pub(super) fn engine_arrived(&self, key: u64, remote: Remote, asks: impl FnOnce() -> usize) {
         let mut inside = self.lock();
+        let asks = asks();
         let closing = inside.closing.as_ref().map(|closing| closing.until - self.now());
         let Some(entry) = inside.requests.get_mut(&key) else { return };
         let _ = match closing {

@@ -358,7 +358,9 @@ impl State {
 
 impl Host for State {
     fn arrived(&self, key: u64, remote: Remote) {
-        self.active.engine_arrived(key, remote, self.asks.load(Ordering::SeqCst));
+        // Asked only when the list is locked: an end that is asked for after that finds the
+        // engine in it.
+        self.active.engine_arrived(key, remote, || self.asks.load(Ordering::SeqCst));
     }
 
     fn left(&self, key: u64, report: Report) {
