@@ -63,7 +63,8 @@ impl ServerSocket {
     }
 
     /// Takes over a socket that somebody else has bound. Its file, if it has one, is left to
-    /// them.
+    /// them. A TCP socket gets `TCP_NODELAY`, as those have that a server binds: what it accepts
+    /// inherits it.
     ///
     /// # Errors
     /// `Closed`.
@@ -81,6 +82,9 @@ impl ServerSocket {
     /// ```
     pub fn from_socket(socket: Socket) -> Result<ServerSocket> {
         let addr = socket.local_addr()?;
+        if socket.kind() == Kind::Stream && addr.ip().is_some() {
+            socket.set_no_delay(true)?;
+        }
         Ok(ServerSocket::around(socket, addr, None))
     }
 
