@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 
 use ropewalk::protocol::Kind;
 
-use crate::rig::{Call, Kept, Peer, Rig, Script, on_every_engine};
+use crate::rig::{Call, Kept, Peer, Rig, Script, on, on_every_engine};
 
 const OVER: Call = Call::Lost(Kind::Aborted);
 
@@ -20,23 +20,26 @@ fn assert_cut(rig: &Rig, peer: &mut dyn Peer) {
 
 #[test]
 fn abort_drops_what_is_unsent_and_counts_it() {
-    on_every_engine(|rig| {
-        let unsent = Kept::new();
-        let left = unsent.clone();
-        let script = Script::new().made(|transport| {
-            transport.write(&[7; 10]);
-            transport.abort();
-            transport.abort();
-            transport.close();
-            transport.write(b"more");
-        });
-        let server = rig.serve(script.lost(move |_, why| left.put(why.unsent())));
-        let mut peer = rig.dial(server);
-        rig.until_lost(1);
-        assert_eq!(rig.log.calls(), [Call::Made, OVER]);
-        assert_eq!(unsent.at_least(1), [10]);
-        assert_cut(rig, &mut *peer);
-    });
+    on(
+        |kind| kind.is_here(),
+        |rig| {
+            let unsent = Kept::new();
+            let left = unsent.clone();
+            let script = Script::new().made(|transport| {
+                transport.write(&[7; 10]);
+                transport.abort();
+                transport.abort();
+                transport.close();
+                transport.write(b"more");
+            });
+            let server = rig.serve(script.lost(move |_, why| left.put(why.unsent())));
+            let mut peer = rig.dial(server);
+            rig.until_lost(1);
+            assert_eq!(rig.log.calls(), [Call::Made, OVER]);
+            assert_eq!(unsent.at_least(1), [10]);
+            assert_cut(rig, &mut *peer);
+        },
+    );
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ropewalk::protocol::{HandleError, Kind};
 use ropewalk::{Flow, Timer};
 
-use crate::rig::{Call, Kept, Script, on_every_engine};
+use crate::rig::{Call, Kept, Script, on, on_every_engine};
 
 #[test]
 fn what_connection_lost_asks_for_goes_nowhere() {
@@ -42,32 +42,38 @@ fn what_connection_lost_asks_for_goes_nowhere() {
 
 #[test]
 fn both_addresses_answer_in_connection_lost() {
-    on_every_engine(|rig| {
-        let (seen, again) = (Kept::new(), Kept::new());
-        let (first, second) = (seen.clone(), again.clone());
-        let script = Script::new()
-            .made(move |t| first.put((t.local_addr(), t.peer_addr())))
-            .lost(move |t, _| second.put((t.local_addr(), t.peer_addr())));
-        let server = rig.serve(script);
-        let mut peer = rig.dial(server);
-        rig.until_call(Call::Made);
-        peer.shutdown_write();
-        rig.until_lost(1);
-        assert_eq!(seen.first(), again.first());
-    });
+    on(
+        |kind| kind.is_here(),
+        |rig| {
+            let (seen, again) = (Kept::new(), Kept::new());
+            let (first, second) = (seen.clone(), again.clone());
+            let script = Script::new()
+                .made(move |t| first.put((t.local_addr(), t.peer_addr())))
+                .lost(move |t, _| second.put((t.local_addr(), t.peer_addr())));
+            let server = rig.serve(script);
+            let mut peer = rig.dial(server);
+            rig.until_call(Call::Made);
+            peer.shutdown_write();
+            rig.until_lost(1);
+            assert_eq!(seen.first(), again.first());
+        },
+    );
 }
 
 #[test]
 fn a_handle_made_in_connection_lost_is_gone_already() {
-    on_every_engine(|rig| {
-        let answers = Kept::new();
-        let answer = answers.clone();
-        let server = rig.serve(Script::new().lost(move |transport, _| {
-            let handle = transport.handle();
-            answer.put((handle.is_gone(), handle.write(b"x")));
-        }));
-        rig.dial(server).shutdown_write();
-        rig.until_lost(1);
-        assert_eq!(answers.first(), (true, Err(HandleError::Gone)));
-    });
+    on(
+        |kind| kind.is_here(),
+        |rig| {
+            let answers = Kept::new();
+            let answer = answers.clone();
+            let server = rig.serve(Script::new().lost(move |transport, _| {
+                let handle = transport.handle();
+                answer.put((handle.is_gone(), handle.write(b"x")));
+            }));
+            rig.dial(server).shutdown_write();
+            rig.until_lost(1);
+            assert_eq!(answers.first(), (true, Err(HandleError::Gone)));
+        },
+    );
 }

@@ -4,7 +4,7 @@ use ropewalk::Flow;
 use ropewalk::limits::{Limits, WATER_HIGH_BYTES, WATER_LOW_BYTES};
 use ropewalk::protocol::Kind;
 
-use crate::rig::{Call, Script, on_every_engine};
+use crate::rig::{Call, Script, on, on_every_engine};
 
 /// Everything but the data.
 fn kinds(calls: Vec<Call>) -> Vec<Call> {
@@ -52,22 +52,25 @@ fn a_full_buffer_pauses_above_the_high_mark_and_resumes_at_the_low_one() {
 
 #[test]
 fn each_full_in_turn_is_followed_by_a_resume() {
-    on_every_engine(|rig| {
-        // A writer that writes only on a resume would hang if one were missing.
-        const ROUNDS: usize = 20;
-        let write = |transport: &mut dyn ropewalk::Transport| {
-            assert_eq!(transport.write(&[7; WATER_HIGH_BYTES + 1]), Flow::Full);
-        };
-        let log = rig.log.clone();
-        let server = rig.serve(Script::new().made(write).resume(move |transport| {
-            let resumes = log.of(0).iter().filter(|call| **call == Call::Resume).count();
-            if resumes < ROUNDS { write(transport) } else { transport.close() }
-        }));
-        let mut peer = rig.dial(server);
-        assert_eq!(peer.read_to_end().unwrap().len(), ROUNDS * (WATER_HIGH_BYTES + 1));
-        rig.until_lost(1);
-        assert_eq!(rig.log.calls().last(), Some(&Call::Lost(Kind::Closed)));
-    });
+    on(
+        |kind| kind.is_here(),
+        |rig| {
+            // A writer that writes only on a resume would hang if one were missing.
+            const ROUNDS: usize = 20;
+            let write = |transport: &mut dyn ropewalk::Transport| {
+                assert_eq!(transport.write(&[7; WATER_HIGH_BYTES + 1]), Flow::Full);
+            };
+            let log = rig.log.clone();
+            let server = rig.serve(Script::new().made(write).resume(move |transport| {
+                let resumes = log.of(0).iter().filter(|call| **call == Call::Resume).count();
+                if resumes < ROUNDS { write(transport) } else { transport.close() }
+            }));
+            let mut peer = rig.dial(server);
+            assert_eq!(peer.read_to_end().unwrap().len(), ROUNDS * (WATER_HIGH_BYTES + 1));
+            rig.until_lost(1);
+            assert_eq!(rig.log.calls().last(), Some(&Call::Lost(Kind::Closed)));
+        },
+    );
 }
 
 #[test]

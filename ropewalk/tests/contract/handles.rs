@@ -44,116 +44,128 @@ fn a_handle_of_ones_own_writes_in_order_and_calls_back_later() {
 
 #[test]
 fn a_handle_reaches_its_connection_from_another_thread() {
-    on_every_engine(|rig| {
-        let kept = Kept::new();
-        let server = rig.serve(keeps(&kept).event(|transport| transport.close()));
-        let mut peer = rig.dial(server);
-        rig.until_call(Call::Made);
-        let handle = kept.first();
-        let asked = handle.clone();
-        let asking = std::thread::spawn(move || {
-            asked.write(b"hello").unwrap();
-            asked
-                .call(|transport| {
-                    transport.write(b", world");
-                })
-                .unwrap();
-            asked.event("over".to_owned()).unwrap();
-        });
-        asking.join().unwrap();
-        assert_eq!(peer.read_to_end().unwrap(), b"hello, world");
-        drop(peer);
-        rig.until_lost(1);
-        let seen = [Call::Made, Call::Event("over".into()), Call::Lost(Kind::Closed)];
-        assert_eq!(rig.log.calls(), seen);
-    });
+    on(
+        |kind| kind.is_here(),
+        |rig| {
+            let kept = Kept::new();
+            let server = rig.serve(keeps(&kept).event(|transport| transport.close()));
+            let mut peer = rig.dial(server);
+            rig.until_call(Call::Made);
+            let handle = kept.first();
+            let asked = handle.clone();
+            let asking = std::thread::spawn(move || {
+                asked.write(b"hello").unwrap();
+                asked
+                    .call(|transport| {
+                        transport.write(b", world");
+                    })
+                    .unwrap();
+                asked.event("over".to_owned()).unwrap();
+            });
+            asking.join().unwrap();
+            assert_eq!(peer.read_to_end().unwrap(), b"hello, world");
+            drop(peer);
+            rig.until_lost(1);
+            let seen = [Call::Made, Call::Event("over".into()), Call::Lost(Kind::Closed)];
+            assert_eq!(rig.log.calls(), seen);
+        },
+    );
 }
 
 #[test]
 fn a_callback_writes_to_another_connection_and_closes_it() {
-    on_every_engine(|rig| {
-        let (kept, log) = (Kept::new(), rig.log.clone());
-        let others = kept.clone();
-        let server = rig.serve(keeps(&kept).data(move |_, data| {
-            let other = others.first();
-            if data == b"x" {
-                other.write(b"from the other").unwrap();
-                return;
+    on(
+        |kind| kind.is_here(),
+        |rig| {
+            let (kept, log) = (Kept::new(), rig.log.clone());
+            let others = kept.clone();
+            let server = rig.serve(keeps(&kept).data(move |_, data| {
+                let other = others.first();
+                if data == b"x" {
+                    other.write(b"from the other").unwrap();
+                    return;
+                }
+                other.close().unwrap();
+                log.note(1, "returns");
+            }));
+            let mut first = rig.dial(server);
+            rig.until_call(Call::Made);
+            kept.first(); // before the second one's
+            let mut second = rig.dial(server);
+            second.send(b"x");
+            assert_eq!(first.read_exact(14).unwrap(), b"from the other");
+            second.send(b"c");
+            assert_eq!(first.read_to_end().unwrap(), b"");
+            drop(first);
+            rig.until_lost(1);
+            assert_eq!(rig.log.of(0), [Call::Made, Call::Lost(Kind::Closed)]);
+            if rig.kind.is_one_loop() {
+                // It hears of its end when the callback has returned.
+                let all = rig.log.all();
+                let at = |call: Call| all.iter().position(|(_, seen)| *seen == call);
+                assert!(at(Call::Note("returns".into())) < at(Call::Lost(Kind::Closed)), "{all:?}");
             }
-            other.close().unwrap();
-            log.note(1, "returns");
-        }));
-        let mut first = rig.dial(server);
-        rig.until_call(Call::Made);
-        kept.first(); // before the second one's
-        let mut second = rig.dial(server);
-        second.send(b"x");
-        assert_eq!(first.read_exact(14).unwrap(), b"from the other");
-        second.send(b"c");
-        assert_eq!(first.read_to_end().unwrap(), b"");
-        drop(first);
-        rig.until_lost(1);
-        assert_eq!(rig.log.of(0), [Call::Made, Call::Lost(Kind::Closed)]);
-        if rig.kind.is_one_loop() {
-            // It hears of its end when the callback has returned.
-            let all = rig.log.all();
-            let at = |call: Call| all.iter().position(|(_, seen)| *seen == call);
-            assert!(at(Call::Note("returns".into())) < at(Call::Lost(Kind::Closed)), "{all:?}");
-        }
-    });
+        },
+    );
 }
 
 #[test]
 fn an_event_for_another_connection_does_not_nest() {
-    on_every_engine(|rig| {
-        let (kept, log) = (Kept::new(), rig.log.clone());
-        let others = kept.clone();
-        let server = rig.serve(keeps(&kept).data(move |_, _| {
-            others.first().event("hello".to_owned()).unwrap();
-            let called = log.clone();
-            others.first().call(move |_| called.note(0, "called")).unwrap();
-            log.note(1, "returns");
-        }));
-        let _first = rig.dial(server);
-        rig.until_call(Call::Made);
-        kept.first(); // before the second one's
-        let mut second = rig.dial(server);
-        second.send(b"x");
-        rig.until_call(Call::Note("called".into()));
-        rig.until_call(Call::Note("returns".into()));
-        let seen = [Call::Made, Call::Event("hello".into()), Call::Note("called".into())];
-        assert_eq!(rig.log.of(0), seen);
-        if rig.kind.is_one_loop() {
-            let all = rig.log.all();
-            let at = |call: Call| all.iter().position(|(_, seen)| *seen == call);
-            let event = at(Call::Event("hello".into()));
-            assert!(at(Call::Note("returns".into())) < event, "{all:?}");
-        }
-    });
+    on(
+        |kind| kind.is_here(),
+        |rig| {
+            let (kept, log) = (Kept::new(), rig.log.clone());
+            let others = kept.clone();
+            let server = rig.serve(keeps(&kept).data(move |_, _| {
+                others.first().event("hello".to_owned()).unwrap();
+                let called = log.clone();
+                others.first().call(move |_| called.note(0, "called")).unwrap();
+                log.note(1, "returns");
+            }));
+            let _first = rig.dial(server);
+            rig.until_call(Call::Made);
+            kept.first(); // before the second one's
+            let mut second = rig.dial(server);
+            second.send(b"x");
+            rig.until_call(Call::Note("called".into()));
+            rig.until_call(Call::Note("returns".into()));
+            let seen = [Call::Made, Call::Event("hello".into()), Call::Note("called".into())];
+            assert_eq!(rig.log.of(0), seen);
+            if rig.kind.is_one_loop() {
+                let all = rig.log.all();
+                let at = |call: Call| all.iter().position(|(_, seen)| *seen == call);
+                let event = at(Call::Event("hello".into()));
+                assert!(at(Call::Note("returns".into())) < event, "{all:?}");
+            }
+        },
+    );
 }
 
 #[test]
 fn a_handle_of_a_connection_that_is_over_is_gone() {
-    on_every_engine(|rig| {
-        let kept = Kept::new();
-        let server = rig.serve(keeps(&kept));
-        let peer = rig.dial(server);
-        rig.until_call(Call::Made);
-        let handle = kept.first();
-        assert!(!handle.is_gone());
-        peer.close();
-        rig.until_lost(1);
-        assert!(handle.is_gone());
-        let gone = Err(HandleError::Gone);
-        assert_eq!(handle.write(b"x"), Err(HandleError::Gone));
-        assert_eq!(handle.close(), gone);
-        assert_eq!(handle.abort(), gone);
-        assert_eq!(handle.shutdown_write(), gone);
-        assert_eq!(handle.pause_reading(), gone);
-        assert_eq!(handle.resume_reading(), gone);
-        assert_eq!(handle.event("x".to_owned()), gone);
-        assert_eq!(handle.call(|_| panic!("called")), gone);
-    });
+    on(
+        |kind| kind.is_here(),
+        |rig| {
+            let kept = Kept::new();
+            let server = rig.serve(keeps(&kept));
+            let peer = rig.dial(server);
+            rig.until_call(Call::Made);
+            let handle = kept.first();
+            assert!(!handle.is_gone());
+            peer.close();
+            rig.until_lost(1);
+            assert!(handle.is_gone());
+            let gone = Err(HandleError::Gone);
+            assert_eq!(handle.write(b"x"), Err(HandleError::Gone));
+            assert_eq!(handle.close(), gone);
+            assert_eq!(handle.abort(), gone);
+            assert_eq!(handle.shutdown_write(), gone);
+            assert_eq!(handle.pause_reading(), gone);
+            assert_eq!(handle.resume_reading(), gone);
+            assert_eq!(handle.event("x".to_owned()), gone);
+            assert_eq!(handle.call(|_| panic!("called")), gone);
+        },
+    );
 }
 
 #[test]
@@ -213,29 +225,32 @@ fn requests_that_wait_are_bounded_and_the_next_is_refused() {
 
 #[test]
 fn a_handles_pause_and_shutdown_are_the_transports() {
-    on_every_engine(|rig| {
-        let (kept, log) = (Kept::new(), rig.log.clone());
-        let server = rig.serve(keeps(&kept).data(|_, _| {}));
-        let mut peer = rig.dial(server);
-        rig.until_call(Call::Made);
-        let handle = kept.first();
-        handle.pause_reading().unwrap();
-        // By mail, so what follows by mail comes after it; the bytes may come at any time.
-        handle
-            .call(|transport: &mut dyn Transport| {
-                transport.write(b"paused");
-            })
-            .unwrap();
-        assert_eq!(peer.read_exact(6).unwrap(), b"paused");
-        peer.send(b"x");
-        handle.call(move |_| log.note(0, "resuming")).unwrap();
-        handle.resume_reading().unwrap();
-        handle.shutdown_write().unwrap();
-        assert_eq!(peer.read_to_end().unwrap(), b"");
-        peer.close();
-        rig.until_lost(1);
-        let data = [Call::Note("resuming".into()), Call::Data(b"x".into())];
-        let end = [Call::Eof, Call::Lost(Kind::PeerClosed)];
-        assert_eq!(rig.log.calls(), [&[Call::Made][..], &data, &end].concat());
-    });
+    on(
+        |kind| kind.is_here(),
+        |rig| {
+            let (kept, log) = (Kept::new(), rig.log.clone());
+            let server = rig.serve(keeps(&kept).data(|_, _| {}));
+            let mut peer = rig.dial(server);
+            rig.until_call(Call::Made);
+            let handle = kept.first();
+            handle.pause_reading().unwrap();
+            // By mail, so what follows by mail comes after it; the bytes may come at any time.
+            handle
+                .call(|transport: &mut dyn Transport| {
+                    transport.write(b"paused");
+                })
+                .unwrap();
+            assert_eq!(peer.read_exact(6).unwrap(), b"paused");
+            peer.send(b"x");
+            handle.call(move |_| log.note(0, "resuming")).unwrap();
+            handle.resume_reading().unwrap();
+            handle.shutdown_write().unwrap();
+            assert_eq!(peer.read_to_end().unwrap(), b"");
+            peer.close();
+            rig.until_lost(1);
+            let data = [Call::Note("resuming".into()), Call::Data(b"x".into())];
+            let end = [Call::Eof, Call::Lost(Kind::PeerClosed)];
+            assert_eq!(rig.log.calls(), [&[Call::Made][..], &data, &end].concat());
+        },
+    );
 }

@@ -6,7 +6,7 @@ use ropewalk::Timer;
 use ropewalk::policy::ProxyHeader;
 use ropewalk::protocol::{Below, Kind, Layer, Reason, Up};
 
-use crate::rig::{Call, Kept, Script, on_every_engine};
+use crate::rig::{Call, Kept, Script, on, on_every_engine};
 
 /// Puts its letter behind everything that passes.
 struct Signs(u8);
@@ -158,49 +158,55 @@ fn a_layer_that_panics_ends_its_own_connection_only() {
         In::Lost,
     ];
     for place in places {
-        on_every_engine(|rig| {
-            let first = AtomicBool::new(true);
-            let server = rig.serve(Script::echo().stack(move |layers| {
-                if first.swap(false, Ordering::Relaxed) {
-                    layers.push(Panics(place));
-                }
-            }));
-            let mut bad = rig.dial(server);
-            bad.send(b"x");
-            bad.shutdown_write();
-            bad.read_until_over();
-            rig.until_lost(1);
-            let wanted = match place {
-                In::Started => Call::Failed(Kind::Panicked),
-                In::Lost => Call::Lost(Kind::PeerClosed),
-                _ => Call::Lost(Kind::Panicked),
-            };
-            assert_eq!(rig.log.of(0).last(), Some(&wanted), "a panic in {place:?}");
-            let mut other = rig.dial(server);
-            other.send(b"are you there");
-            assert_eq!(other.read_exact(13).unwrap(), b"are you there", "after {place:?}");
-        });
+        on(
+            |kind| kind.is_here(),
+            |rig| {
+                let first = AtomicBool::new(true);
+                let server = rig.serve(Script::echo().stack(move |layers| {
+                    if first.swap(false, Ordering::Relaxed) {
+                        layers.push(Panics(place));
+                    }
+                }));
+                let mut bad = rig.dial(server);
+                bad.send(b"x");
+                bad.shutdown_write();
+                bad.read_until_over();
+                rig.until_lost(1);
+                let wanted = match place {
+                    In::Started => Call::Failed(Kind::Panicked),
+                    In::Lost => Call::Lost(Kind::PeerClosed),
+                    _ => Call::Lost(Kind::Panicked),
+                };
+                assert_eq!(rig.log.of(0).last(), Some(&wanted), "a panic in {place:?}");
+                let mut other = rig.dial(server);
+                other.send(b"are you there");
+                assert_eq!(other.read_exact(13).unwrap(), b"are you there", "after {place:?}");
+            },
+        );
     }
 }
 
 #[test]
 fn a_proxy_header_is_known_before_the_protocol_is_built() {
-    on_every_engine(|rig| {
-        let peers = Kept::new();
-        let (built, made) = (peers.clone(), peers.clone());
-        let script = Script::echo()
-            .stack(|layers| layers.push(ProxyHeader::new()))
-            .build(move |peer| {
-                built.put(peer.to_string());
-                true
-            })
-            .made(move |transport| made.put(transport.peer_addr().to_string()));
-        let server = rig.serve(script);
-        let mut peer = rig.dial(server);
-        peer.send(b"PROXY TCP4 192.0.2.7 192.0.2.1 4000 80\r\nhello");
-        assert_eq!(peer.read_exact(5).unwrap(), b"hello");
-        assert_eq!(peers.all(), ["192.0.2.7:4000", "192.0.2.7:4000"]);
-    });
+    on(
+        |kind| kind.is_here(),
+        |rig| {
+            let peers = Kept::new();
+            let (built, made) = (peers.clone(), peers.clone());
+            let script = Script::echo()
+                .stack(|layers| layers.push(ProxyHeader::new()))
+                .build(move |peer| {
+                    built.put(peer.to_string());
+                    true
+                })
+                .made(move |transport| made.put(transport.peer_addr().to_string()));
+            let server = rig.serve(script);
+            let mut peer = rig.dial(server);
+            peer.send(b"PROXY TCP4 192.0.2.7 192.0.2.1 4000 80\r\nhello");
+            assert_eq!(peer.read_exact(5).unwrap(), b"hello");
+            assert_eq!(peers.all(), ["192.0.2.7:4000", "192.0.2.7:4000"]);
+        },
+    );
 }
 
 /// Keeps what is written until a timer lets it go.

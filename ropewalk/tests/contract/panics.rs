@@ -5,7 +5,7 @@ use std::time::Duration;
 use ropewalk::protocol::Kind;
 use ropewalk::{Timer, Transport};
 
-use crate::rig::{Call, Kept, Peer, Rig, Script, on_every_engine};
+use crate::rig::{Call, Kept, Peer, Rig, Script, on, on_every_engine};
 
 const PANICKED: Call = Call::Lost(Kind::Panicked);
 
@@ -125,98 +125,116 @@ fn a_panic_in_a_timer_or_an_event_is_told_as_one() {
 
 #[test]
 fn a_panic_in_connection_lost_ends_nothing_else() {
-    on_every_engine(|rig| {
-        let kept = Kept::new();
-        let handle = kept.clone();
-        let script = Script::echo()
-            .made(move |transport| handle.put(transport.handle()))
-            .lost(|_, _| panic!("in lost"));
-        let server = rig.serve(script);
-        let mut good = rig.dial(server);
-        assert_others_go_on(rig, &mut *good);
-        let bad = rig.dial(server);
-        rig.until("the second", |calls| calls.contains(&(1, Call::Made)));
-        bad.close();
-        rig.until_lost(1);
-        assert_eq!(rig.log.of(1), [Call::Made, Call::Eof, Call::Lost(Kind::PeerClosed)]);
-        assert_others_go_on(rig, &mut *good);
-        // Its end is complete all the same.
-        rig.until("its handle is dead", |_| kept.all()[1].is_gone());
-    });
+    on(
+        |kind| kind.is_here(),
+        |rig| {
+            let kept = Kept::new();
+            let handle = kept.clone();
+            let script = Script::echo()
+                .made(move |transport| handle.put(transport.handle()))
+                .lost(|_, _| panic!("in lost"));
+            let server = rig.serve(script);
+            let mut good = rig.dial(server);
+            assert_others_go_on(rig, &mut *good);
+            let bad = rig.dial(server);
+            rig.until("the second", |calls| calls.contains(&(1, Call::Made)));
+            bad.close();
+            rig.until_lost(1);
+            assert_eq!(rig.log.of(1), [Call::Made, Call::Eof, Call::Lost(Kind::PeerClosed)]);
+            assert_others_go_on(rig, &mut *good);
+            // Its end is complete all the same.
+            rig.until("its handle is dead", |_| kept.all()[1].is_gone());
+        },
+    );
 }
 
 #[test]
 fn a_panic_while_building_closes_the_connection_and_tells_the_factory() {
-    on_every_engine(|rig| {
-        let first = std::sync::atomic::AtomicBool::new(true);
-        let script = Script::echo().build(move |_| {
-            let first = first.swap(false, std::sync::atomic::Ordering::Relaxed);
-            assert!(!first, "no protocol for the first");
-            true
-        });
-        let server = rig.serve(script);
-        let mut bad = rig.dial(server);
-        assert_eq!(bad.read_until_over().0, b"");
-        rig.until_lost(1);
-        assert_eq!(rig.log.of(0), [Call::Failed(Kind::Panicked)]);
-        assert_others_go_on(rig, &mut *rig.dial(server));
-    });
+    on(
+        |kind| kind.is_here(),
+        |rig| {
+            let first = std::sync::atomic::AtomicBool::new(true);
+            let script = Script::echo().build(move |_| {
+                let first = first.swap(false, std::sync::atomic::Ordering::Relaxed);
+                assert!(!first, "no protocol for the first");
+                true
+            });
+            let server = rig.serve(script);
+            let mut bad = rig.dial(server);
+            assert_eq!(bad.read_until_over().0, b"");
+            rig.until_lost(1);
+            assert_eq!(rig.log.of(0), [Call::Failed(Kind::Panicked)]);
+            assert_others_go_on(rig, &mut *rig.dial(server));
+        },
+    );
 }
 
 #[test]
 fn a_panic_while_stacking_layers_closes_the_connection() {
-    on_every_engine(|rig| {
-        let first = std::sync::atomic::AtomicBool::new(true);
-        let script = Script::echo().stack(move |_| {
-            assert!(!first.swap(false, std::sync::atomic::Ordering::Relaxed), "no layers");
-        });
-        let server = rig.serve(script);
-        let (data, _) = rig.dial(server).read_until_over();
-        assert_eq!(data, b"");
-        assert_others_go_on(rig, &mut *rig.dial(server));
-    });
+    on(
+        |kind| kind.is_here(),
+        |rig| {
+            let first = std::sync::atomic::AtomicBool::new(true);
+            let script = Script::echo().stack(move |_| {
+                assert!(!first.swap(false, std::sync::atomic::Ordering::Relaxed), "no layers");
+            });
+            let server = rig.serve(script);
+            let (data, _) = rig.dial(server).read_until_over();
+            assert_eq!(data, b"");
+            assert_others_go_on(rig, &mut *rig.dial(server));
+        },
+    );
 }
 
 #[test]
 fn a_panic_in_a_factorys_failed_is_told_once_and_harms_nobody() {
-    on_every_engine(|rig| {
-        let first = std::sync::atomic::AtomicBool::new(true);
-        let script = Script::echo()
-            .build(move |_| !first.swap(false, std::sync::atomic::Ordering::Relaxed))
-            .failed(|| panic!("in failed"));
-        let server = rig.serve(script);
-        // A refused peer gets an end in order.
-        assert_eq!(rig.dial(server).read_to_end().unwrap(), b"");
-        rig.until_lost(1);
-        assert_others_go_on(rig, &mut *rig.dial(server));
-        assert_eq!(rig.log.of(0), [Call::Failed(Kind::Refused)]);
-    });
+    on(
+        |kind| kind.is_here(),
+        |rig| {
+            let first = std::sync::atomic::AtomicBool::new(true);
+            let script = Script::echo()
+                .build(move |_| !first.swap(false, std::sync::atomic::Ordering::Relaxed))
+                .failed(|| panic!("in failed"));
+            let server = rig.serve(script);
+            // A refused peer gets an end in order.
+            assert_eq!(rig.dial(server).read_to_end().unwrap(), b"");
+            rig.until_lost(1);
+            assert_others_go_on(rig, &mut *rig.dial(server));
+            assert_eq!(rig.log.of(0), [Call::Failed(Kind::Refused)]);
+        },
+    );
 }
 
 #[test]
 fn a_panic_in_a_call_of_another_thread_ends_nothing() {
-    on_every_engine(|rig| {
-        let server = rig.serve(Script::echo());
-        let mut peer = rig.dial(server);
-        rig.remote(server).call(|_| panic!("in a call")).unwrap();
-        rig.call(server, |_| {});
-        assert_others_go_on(rig, &mut *peer);
-    });
+    on(
+        |kind| kind.accepts_by_an_engine(),
+        |rig| {
+            let server = rig.serve(Script::echo());
+            let mut peer = rig.dial(server);
+            rig.remote(server).call(|_| panic!("in a call")).unwrap();
+            rig.call(server, |_| {});
+            assert_others_go_on(rig, &mut *peer);
+        },
+    );
 }
 
 #[test]
 fn a_panic_in_a_timed_call_ends_nothing() {
-    on_every_engine(|rig| {
-        let log = rig.log.clone();
-        let server = rig.serve(Script::echo());
-        let mut peer = rig.dial(server);
-        rig.call(server, move |net| {
-            net.call_later(Duration::ZERO, Box::new(|_| panic!("in a timed call")));
-            net.call_later(Duration::ZERO, Box::new(move |_| log.note(9, "the next one")));
-        });
-        rig.until_call(Call::Note("the next one".into()));
-        assert_others_go_on(rig, &mut *peer);
-    });
+    on(
+        |kind| kind.accepts_by_an_engine(),
+        |rig| {
+            let log = rig.log.clone();
+            let server = rig.serve(Script::echo());
+            let mut peer = rig.dial(server);
+            rig.call(server, move |net| {
+                net.call_later(Duration::ZERO, Box::new(|_| panic!("in a timed call")));
+                net.call_later(Duration::ZERO, Box::new(move |_| log.note(9, "the next one")));
+            });
+            rig.until_call(Call::Note("the next one".into()));
+            assert_others_go_on(rig, &mut *peer);
+        },
+    );
 }
 
 #[test]
@@ -232,18 +250,21 @@ fn a_panic_in_a_handles_call_ends_the_connection() {
 
 #[test]
 fn the_reason_says_what_the_panic_said() {
-    on_every_engine(|rig| {
-        let said = Kept::new();
-        let heard = said.clone();
-        let script = Script::new().made(|_| panic!("so it is {}", 7));
-        let server = rig.serve(script.lost(move |_, why| heard.put(why.to_string())));
-        let _peer = rig.dial(server);
-        assert_eq!(
-            {
-                rig.until_lost(1);
-                said.first()
-            },
-            "panicked: so it is 7"
-        );
-    });
+    on(
+        |kind| kind.is_here(),
+        |rig| {
+            let said = Kept::new();
+            let heard = said.clone();
+            let script = Script::new().made(|_| panic!("so it is {}", 7));
+            let server = rig.serve(script.lost(move |_, why| heard.put(why.to_string())));
+            let _peer = rig.dial(server);
+            assert_eq!(
+                {
+                    rig.until_lost(1);
+                    said.first()
+                },
+                "panicked: so it is 7"
+            );
+        },
+    );
 }

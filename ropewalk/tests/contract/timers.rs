@@ -8,7 +8,7 @@ use std::time::Duration;
 use ropewalk::protocol::Kind;
 use ropewalk::{Timer, Transport};
 
-use crate::rig::{Call, Kept, Script, on, on_every_engine};
+use crate::rig::{Call, Kept, Script, on};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -60,122 +60,137 @@ fn timers_of_all_connections_and_calls_fire_in_one_order() {
 
 #[test]
 fn a_timer_cancelled_by_another_of_its_batch_does_not_fire() {
-    on_every_engine(|rig| {
-        let log = rig.log.clone();
-        let script = Script::new().made(|transport| {
-            transport.set_timer(Timer(1), MS);
-            transport.set_timer(Timer(2), MS);
-            transport.set_timer(Timer(3), MS * 2);
-        });
-        let server = rig.serve(script.timer(move |transport| {
-            transport.cancel_timer(Timer(2));
-            if log.of(0).last() == Some(&Call::Timer(3)) {
-                transport.close();
-            }
-        }));
-        assert_eq!(rig.dial(server).read_to_end().unwrap(), b"");
-        rig.until_lost(1);
-        let lost = Call::Lost(Kind::Closed);
-        assert_eq!(rig.log.calls(), [Call::Made, Call::Timer(1), Call::Timer(3), lost]);
-    });
+    on(
+        |kind| kind.is_here(),
+        |rig| {
+            let log = rig.log.clone();
+            let script = Script::new().made(|transport| {
+                transport.set_timer(Timer(1), MS);
+                transport.set_timer(Timer(2), MS);
+                transport.set_timer(Timer(3), MS * 2);
+            });
+            let server = rig.serve(script.timer(move |transport| {
+                transport.cancel_timer(Timer(2));
+                if log.of(0).last() == Some(&Call::Timer(3)) {
+                    transport.close();
+                }
+            }));
+            assert_eq!(rig.dial(server).read_to_end().unwrap(), b"");
+            rig.until_lost(1);
+            let lost = Call::Lost(Kind::Closed);
+            assert_eq!(rig.log.calls(), [Call::Made, Call::Timer(1), Call::Timer(3), lost]);
+        },
+    );
 }
 
 #[test]
 fn a_timer_set_again_is_moved() {
-    on_every_engine(|rig| {
-        let log = rig.log.clone();
-        let script = Script::new().made(|transport| {
-            transport.set_timer(Timer(1), MS);
-            transport.set_timer(Timer(2), MS * 2);
-            transport.set_timer(Timer(1), MS * 3);
-            transport.set_timer(Timer(3), MS * 4);
-        });
-        let server = rig.serve(script.timer(move |transport| {
-            if log.of(0).last() == Some(&Call::Timer(3)) {
-                transport.close();
-            }
-        }));
-        assert_eq!(rig.dial(server).read_to_end().unwrap(), b"");
-        rig.until_lost(1);
-        let timers = [Call::Timer(2), Call::Timer(1), Call::Timer(3)];
-        let seen = [&[Call::Made][..], &timers, &[Call::Lost(Kind::Closed)]].concat();
-        assert_eq!(rig.log.calls(), seen);
-    });
+    on(
+        |kind| kind.is_here(),
+        |rig| {
+            let log = rig.log.clone();
+            let script = Script::new().made(|transport| {
+                transport.set_timer(Timer(1), MS);
+                transport.set_timer(Timer(2), MS * 2);
+                transport.set_timer(Timer(1), MS * 3);
+                transport.set_timer(Timer(3), MS * 4);
+            });
+            let server = rig.serve(script.timer(move |transport| {
+                if log.of(0).last() == Some(&Call::Timer(3)) {
+                    transport.close();
+                }
+            }));
+            assert_eq!(rig.dial(server).read_to_end().unwrap(), b"");
+            rig.until_lost(1);
+            let timers = [Call::Timer(2), Call::Timer(1), Call::Timer(3)];
+            let seen = [&[Call::Made][..], &timers, &[Call::Lost(Kind::Closed)]].concat();
+            assert_eq!(rig.log.calls(), seen);
+        },
+    );
 }
 
 #[test]
 fn a_timer_does_not_fire_before_its_time() {
-    on_every_engine(|rig| {
-        let (set, fired) = (Kept::new(), Kept::new());
-        let (begin, end) = (set.clone(), fired.clone());
-        let script = Script::new().made(move |transport| {
-            begin.put(transport.now());
-            transport.set_timer(Timer(1), MS * 7);
-        });
-        let server = rig.serve(script.timer(move |transport| {
-            end.put(transport.now());
-            transport.close();
-        }));
-        assert_eq!(rig.dial(server).read_to_end().unwrap(), b"");
-        rig.until_lost(1);
-        let waited = fired.first().since(set.first());
-        assert!(waited >= MS * 7, "{waited:?}");
-        if rig.kind.is_memory() {
-            assert_eq!(waited, MS * 7);
-        }
-    });
+    on(
+        |kind| kind.is_here(),
+        |rig| {
+            let (set, fired) = (Kept::new(), Kept::new());
+            let (begin, end) = (set.clone(), fired.clone());
+            let script = Script::new().made(move |transport| {
+                begin.put(transport.now());
+                transport.set_timer(Timer(1), MS * 7);
+            });
+            let server = rig.serve(script.timer(move |transport| {
+                end.put(transport.now());
+                transport.close();
+            }));
+            assert_eq!(rig.dial(server).read_to_end().unwrap(), b"");
+            rig.until_lost(1);
+            let waited = fired.first().since(set.first());
+            assert!(waited >= MS * 7, "{waited:?}");
+            if rig.kind.is_memory() {
+                assert_eq!(waited, MS * 7);
+            }
+        },
+    );
 }
 
 #[test]
 fn a_connection_that_closes_hears_no_more_timers() {
-    on_every_engine(|rig| {
-        let much = rig.kind.too_much();
-        let server = rig.serve(Script::new().made(move |transport| {
-            transport.write(&vec![7; much]);
-            transport.set_timer(Timer(1), Duration::ZERO);
-            transport.close();
-        }));
-        let mut peer = rig.dial(server);
-        rig.until_call(Call::Made);
-        // A later call of the same turn, or one after it: the timer was due before.
-        rig.call(server, |_| {});
-        rig.call(server, |_| {});
-        assert_eq!(peer.read_to_end().unwrap().len(), much);
-        rig.until_lost(1);
-        assert_eq!(rig.log.calls(), [Call::Made, Call::Lost(Kind::Closed)]);
-    });
+    on(
+        |kind| kind.accepts_by_an_engine(),
+        |rig| {
+            let much = rig.kind.too_much();
+            let server = rig.serve(Script::new().made(move |transport| {
+                transport.write(&vec![7; much]);
+                transport.set_timer(Timer(1), Duration::ZERO);
+                transport.close();
+            }));
+            let mut peer = rig.dial(server);
+            rig.until_call(Call::Made);
+            // A later call of the same turn, or one after it: the timer was due before.
+            rig.call(server, |_| {});
+            rig.call(server, |_| {});
+            assert_eq!(peer.read_to_end().unwrap().len(), much);
+            rig.until_lost(1);
+            assert_eq!(rig.log.calls(), [Call::Made, Call::Lost(Kind::Closed)]);
+        },
+    );
 }
 
 #[test]
 fn calls_set_for_later_can_be_cancelled_and_moved() {
-    on_every_engine(|rig| {
-        let log = rig.log.clone();
-        let server = rig.serve(Script::new());
-        rig.call(server, move |net| {
-            let say = |what: &'static str| {
-                let log = log.clone();
-                Box::new(move |_: &dyn ropewalk::Net| log.note(0, what))
-            };
-            let never = net.call_later(MS, say("never"));
-            assert!(never.is_pending() && never.cancel());
-            assert!(!never.cancel() && !never.is_pending() && !never.reset(MS));
-            // One that is due in the same batch as the call that cancels it.
-            let second = Rc::new(RefCell::new(None::<ropewalk::TimerHandle>));
-            let (cancels, said) = (second.clone(), say("first"));
-            net.call_later(
-                MS,
-                Box::new(move |net| {
-                    said(net);
-                    assert!(cancels.borrow_mut().take().unwrap().cancel());
-                }),
-            );
-            second.replace(Some(net.call_later(MS, say("second"))));
-            assert!(net.call_later(MS, say("moved")).reset(MS * 3));
-            net.call_later(MS * 2, say("third"));
-            net.call_later(MS * 4, say("last"));
-        });
-        rig.until_call(note("last"));
-        let seen = [note("first"), note("third"), note("moved"), note("last")];
-        assert_eq!(rig.log.calls(), seen);
-    });
+    on(
+        |kind| kind.accepts_by_an_engine(),
+        |rig| {
+            let log = rig.log.clone();
+            let server = rig.serve(Script::new());
+            rig.call(server, move |net| {
+                let say = |what: &'static str| {
+                    let log = log.clone();
+                    Box::new(move |_: &dyn ropewalk::Net| log.note(0, what))
+                };
+                let never = net.call_later(MS, say("never"));
+                assert!(never.is_pending() && never.cancel());
+                assert!(!never.cancel() && !never.is_pending() && !never.reset(MS));
+                // One that is due in the same batch as the call that cancels it.
+                let second = Rc::new(RefCell::new(None::<ropewalk::TimerHandle>));
+                let (cancels, said) = (second.clone(), say("first"));
+                net.call_later(
+                    MS,
+                    Box::new(move |net| {
+                        said(net);
+                        assert!(cancels.borrow_mut().take().unwrap().cancel());
+                    }),
+                );
+                second.replace(Some(net.call_later(MS, say("second"))));
+                assert!(net.call_later(MS, say("moved")).reset(MS * 3));
+                net.call_later(MS * 2, say("third"));
+                net.call_later(MS * 4, say("last"));
+            });
+            rig.until_call(note("last"));
+            let seen = [note("first"), note("third"), note("moved"), note("last")];
+            assert_eq!(rig.log.calls(), seen);
+        },
+    );
 }

@@ -6,7 +6,7 @@ use ropewalk::Flow;
 use ropewalk::limits::Limits;
 use ropewalk::protocol::{Deadline, Kind};
 
-use crate::rig::{Call, Kept, Script, on_every_engine, on_with};
+use crate::rig::{Call, Kept, Script, on, on_every_engine, on_with};
 
 #[test]
 fn close_in_connection_made_ends_in_order() {
@@ -53,7 +53,7 @@ fn a_close_that_nobody_reads_ends_by_the_flush_deadline() {
     let limits = Limits { flush: Duration::from_millis(200), ..Limits::default() };
     on_with(
         limits,
-        |_| true,
+        |kind| kind.is_here(),
         |rig| {
             let (much, unsent) = (rig.kind.too_much(), Kept::new());
             let left = unsent.clone();
@@ -95,25 +95,28 @@ fn nothing_is_received_after_close() {
 
 #[test]
 fn unread_input_does_not_destroy_the_last_answer() {
-    on_every_engine(|rig| {
-        let kept = Kept::new();
-        let handle = kept.clone();
-        let server = rig.serve(Script::new().made(move |transport| {
-            transport.pause_reading();
-            handle.put(transport.handle());
-        }));
-        let mut peer = rig.dial(server);
-        rig.until_call(Call::Made);
-        // Less than a lingering close discards, so that the end is in order.
-        peer.send(&[7; 50_000]);
-        let answer = |transport: &mut dyn ropewalk::Transport| {
-            transport.write(b"bye");
-            transport.close();
-        };
-        kept.first().call(answer).unwrap();
-        assert_eq!(peer.read_to_end().unwrap(), b"bye");
-        peer.close();
-        rig.until_lost(1);
-        assert_eq!(rig.log.calls(), [Call::Made, Call::Lost(Kind::Closed)]);
-    });
+    on(
+        |kind| kind.is_here(),
+        |rig| {
+            let kept = Kept::new();
+            let handle = kept.clone();
+            let server = rig.serve(Script::new().made(move |transport| {
+                transport.pause_reading();
+                handle.put(transport.handle());
+            }));
+            let mut peer = rig.dial(server);
+            rig.until_call(Call::Made);
+            // Less than a lingering close discards, so that the end is in order.
+            peer.send(&[7; 50_000]);
+            let answer = |transport: &mut dyn ropewalk::Transport| {
+                transport.write(b"bye");
+                transport.close();
+            };
+            kept.first().call(answer).unwrap();
+            assert_eq!(peer.read_to_end().unwrap(), b"bye");
+            peer.close();
+            rig.until_lost(1);
+            assert_eq!(rig.log.calls(), [Call::Made, Call::Lost(Kind::Closed)]);
+        },
+    );
 }

@@ -37,20 +37,40 @@ struct Inner {
     more: Condvar,
     next: Mutex<usize>,
     broken: Mutex<Vec<String>>,
+    /// Where protocols may live in children.
+    #[cfg(target_os = "linux")] // see `forked`
+    relay: std::sync::OnceLock<super::relay::Relay>,
 }
 
 /// Ten times what any promise of these tests takes, and more.
 pub const WATCHDOG: Duration = Duration::from_secs(60);
 
 impl Log {
+    /// From now on children of this process can write into it, and number their connections:
+    /// by these descriptors.
+    #[cfg(target_os = "linux")] // see `forked`
+    pub fn hear_children(&self) -> [std::os::fd::RawFd; 2] {
+        let weak = Arc::downgrade(&self.0);
+        let log = move || weak.upgrade().map(Log);
+        self.0.relay.get_or_init(|| super::relay::Relay::to(log)).descriptors()
+    }
+
     /// The number of the next connection.
     pub fn next(&self) -> usize {
+        #[cfg(target_os = "linux")] // see `hear_children`
+        if let Some(relay) = self.0.relay.get() {
+            return relay.next();
+        }
         let mut next = self.0.next.lock().unwrap();
         *next += 1;
         *next - 1
     }
 
     pub fn push(&self, connection: usize, call: Call) {
+        #[cfg(target_os = "linux")] // see `hear_children`
+        if let Some(relay) = self.0.relay.get().filter(|relay| relay.is_away()) {
+            return relay.push(connection, &call);
+        }
         let mut calls = self.lock();
         if let Call::Data(data) = &call {
             let last = calls.iter_mut().rev().find(|(number, _)| *number == connection);
@@ -71,6 +91,10 @@ impl Log {
 
     /// A rule was broken that holds for every connection.
     pub fn broke(&self, what: String) {
+        #[cfg(target_os = "linux")] // see `hear_children`
+        if let Some(relay) = self.0.relay.get().filter(|relay| relay.is_away()) {
+            return relay.broke(&what);
+        }
         self.0.broken.lock().unwrap_or_else(PoisonError::into_inner).push(what);
     }
 

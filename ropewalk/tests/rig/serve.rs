@@ -10,11 +10,16 @@ use std::time::Duration;
 use ropewalk::addr::Target;
 use ropewalk::addr::{Addr, ListenAt, Site};
 use ropewalk::limits::Limits;
-use ropewalk::server::ThreadServer;
+use ropewalk::server::{
+    BaseServer, MixIn, PoolingTcpServer, ProtocolHandler, Protocols, Server, ServerSocket,
+    ShutdownHandle, StreamRequest, ThreadServer,
+};
 use ropewalk::testing::Network;
 use ropewalk::{Reactor, Remote, Report};
 
 use super::folder::Folder;
+#[cfg(target_os = "linux")] // see `Kind::ForkTcp`
+use super::forked::Forked;
 use super::log::{Call, Kept, Log, WATCHDOG};
 use super::needs::resets;
 use super::peer::{Peer, Real};
@@ -27,6 +32,9 @@ pub enum Kind {
     PollUnix,
     ThreadsTcp,
     ThreadsUnix,
+    PoolTcp,
+    #[cfg(target_os = "linux")] // where a process can look at its descriptors
+    ForkTcp,
     Memory,
     Seeded(u64),
     #[cfg(all(feature = "uring", target_os = "linux"))] // the feature's own engine
@@ -46,6 +54,9 @@ pub const KINDS: &[Kind] = &[
     Kind::ThreadsTcp,
     #[cfg(unix)] // Unix sockets
     Kind::ThreadsUnix,
+    Kind::PoolTcp,
+    #[cfg(target_os = "linux")] // as above
+    Kind::ForkTcp,
     #[cfg(all(feature = "uring", target_os = "linux"))] // the feature's own engine
     Kind::UringTcp,
 ];
@@ -62,7 +73,21 @@ impl Kind {
 
     /// One event loop serves all connections.
     pub fn is_one_loop(self) -> bool {
-        !matches!(self, Kind::ThreadsTcp | Kind::ThreadsUnix)
+        !matches!(self, Kind::ThreadsTcp | Kind::ThreadsUnix) && self.accepts_by_an_engine()
+    }
+
+    /// What accepts is an engine, which can be called, and can connect. A server with a
+    /// mix-in has an engine for each connection, where that is, and none of its own.
+    pub fn accepts_by_an_engine(self) -> bool {
+        self != Kind::PoolTcp && self.is_here()
+    }
+
+    /// Protocols live in the test's process, and can leave things for the test.
+    pub fn is_here(self) -> bool {
+        #[cfg(target_os = "linux")] // as above
+        return self != Kind::ForkTcp;
+        #[cfg(not(target_os = "linux"))] // as above
+        true
     }
 
     /// More than any kernel, or the network in memory, buffers for one connection.
@@ -119,9 +144,64 @@ pub struct Rig {
 struct Running {
     addr: Addr,
     remote: Option<Remote>,
+    /// Of a server with a mix-in.
+    stop: Option<(ShutdownHandle, mpsc::Sender<Duration>)>,
+    #[cfg(target_os = "linux")] // see `Kind::ForkTcp`
+    forked: Option<Forked>,
     thread: Option<JoinHandle<Report>>,
     #[allow(dead_code, reason = "its drop removes the socket's folder")]
     folder: Option<Folder>,
+}
+
+impl Running {
+    /// Stops it; it may have been stopped before.
+    fn drain(&self, grace: Duration) {
+        if let Some(remote) = &self.remote {
+            let _ = remote.drain(grace);
+        }
+        if let Some((handle, tell)) = &self.stop {
+            let _ = tell.send(grace);
+            handle.shutdown();
+        }
+        #[cfg(target_os = "linux")] // see `Kind::ForkTcp`
+        if let Some(forked) = &self.forked {
+            forked.drain(grace);
+        }
+    }
+
+    /// Waits for its end, if nobody has.
+    fn end(&mut self) -> Option<Report> {
+        #[cfg(target_os = "linux")] // see `Kind::ForkTcp`
+        if let Some(forked) = self.forked.take() {
+            return Some(forked.report());
+        }
+        self.thread.take().map(|thread| thread.join().expect("the engine did not panic"))
+    }
+}
+
+/// The hooks of a server with a mix-in: it is closed after it has served, and waits then.
+pub struct Mixed(pub Protocols<ScriptedFactory>);
+
+impl BaseServer<StreamRequest> for Mixed {
+    type Handler = ProtocolHandler<ScriptedFactory>;
+    fn handler(&self, client: &Addr) -> ProtocolHandler<ScriptedFactory> {
+        self.0.handler(client)
+    }
+    fn get_request(&self, socket: &ServerSocket) -> ropewalk::Result<StreamRequest> {
+        self.0.get_request(socket)
+    }
+}
+
+/// Closes what has served. There is no grace where a protocol has stopped the server.
+pub fn close_after<M: MixIn>(
+    server: Server<StreamRequest, Mixed, M>,
+    grace: Option<Duration>,
+) -> Report {
+    let handle = server.shutdown_handle();
+    let left = server.close(grace.unwrap_or(WATCHDOG)).unwrap().still_running.len();
+    let mut report = handle.take_report();
+    (report.open, report.cut) = (report.open + left, report.cut + left);
+    report
 }
 
 impl Rig {
@@ -170,6 +250,9 @@ impl Rig {
                 Running {
                     addr: listener.addrs()[0].clone(),
                     remote: None,
+                    stop: None,
+                    #[cfg(target_os = "linux")] // see `Kind::ForkTcp`
+                    forked: None,
                     thread: None,
                     folder: None,
                 }
@@ -188,27 +271,61 @@ impl Rig {
             None => Site::Tcp(ListenAt::from(("127.0.0.1", 0))),
         };
         let (tell, told) = mpsc::channel();
+        let (grace, graces) = mpsc::channel();
+        #[cfg(target_os = "linux")] // as above
+        if kind == Kind::ForkTcp {
+            let forked = Forked::serve(site, limits, make, &self.log.hear_children());
+            let addr = forked.addr.clone();
+            return Running {
+                addr,
+                remote: None,
+                stop: None,
+                forked: Some(forked),
+                thread: None,
+                folder,
+            };
+        }
         let thread = std::thread::spawn(move || {
             let factory = *make();
             match kind {
+                Kind::PoolTcp => {
+                    let hooks = Mixed(Protocols::with(factory, limits, None));
+                    let server = PoolingTcpServer::new(site, hooks).unwrap();
+                    let handle = server.shutdown_handle();
+                    tell.send((server.local_addr().clone(), Err(handle))).unwrap();
+                    server.serve_forever().unwrap();
+                    close_after(server, graces.try_recv().ok())
+                }
                 Kind::ThreadsTcp | Kind::ThreadsUnix => {
                     let server = ThreadServer::with(limits, None).unwrap();
                     let listener = server.listen(&site, factory).unwrap();
-                    tell.send((listener.addrs()[0].clone(), server.remote())).unwrap();
+                    tell.send((listener.addrs()[0].clone(), Ok(server.remote()))).unwrap();
                     server.serve_reporting().unwrap()
                 }
                 _ => {
                     let reactor = reactor(kind, limits);
                     let listener = reactor.listen(&site, factory).unwrap();
-                    tell.send((listener.addrs()[0].clone(), reactor.remote())).unwrap();
+                    tell.send((listener.addrs()[0].clone(), Ok(reactor.remote()))).unwrap();
                     let report = reactor.run_reporting().unwrap();
                     assert_eq!(reactor.connections(), 0);
                     report
                 }
             }
         });
-        let (addr, remote) = told.recv_timeout(WATCHDOG).expect("it listens");
-        Running { addr, remote: Some(remote), thread: Some(thread), folder }
+        let (addr, reach) = told.recv_timeout(WATCHDOG).expect("it listens");
+        let (remote, stop) = match reach {
+            Ok(remote) => (Some(remote), None),
+            Err(handle) => (None, Some((handle, grace))),
+        };
+        Running {
+            addr,
+            remote,
+            stop,
+            #[cfg(target_os = "linux")] // see `Kind::ForkTcp`
+            forked: None,
+            thread: Some(thread),
+            folder,
+        }
     }
 
     /// Where a server of this rig listens.
@@ -284,12 +401,9 @@ impl Rig {
 
     /// Stops a server of its own engine, and answers with its report.
     pub fn stop(&self, server: usize, grace: Duration) -> Report {
-        let thread = {
-            let running = &mut self.running.borrow_mut()[server];
-            running.remote.as_ref().expect("a server with a thread").drain(grace).unwrap();
-            running.thread.take().expect("it runs")
-        };
-        thread.join().expect("the engine did not panic")
+        let running = &mut self.running.borrow_mut()[server];
+        running.drain(grace);
+        running.end().expect("it runs")
     }
 
     /// Waits until so many connections are lost.
@@ -309,13 +423,9 @@ impl Rig {
 
     /// Stops every server: they must drain.
     fn finish(&self) {
-        for running in self.running.borrow_mut().drain(..) {
-            if let Some(remote) = running.remote {
-                let _ = remote.drain(Duration::ZERO); // it may have been stopped by the test
-            }
-            if let Some(thread) = running.thread {
-                thread.join().expect("the engine did not panic");
-            }
+        for mut running in self.running.borrow_mut().drain(..) {
+            running.drain(Duration::ZERO);
+            let _ = running.end(); // what it reports is the test's to look at, if it will
         }
     }
 }
