@@ -155,13 +155,15 @@ impl<R: Request, S: BaseServer<R>, M: MixIn> Server<R, S, M> {
             if left.is_zero() {
                 break;
             }
-            let waited = match next() {
+            // Looked at once: room that comes after it would look like an empty queue.
+            let has_room = self.has_room();
+            let waited = match if has_room { next() } else { Ok(None) } {
                 Ok(Some(request)) => {
                     taken += 1;
                     self.work_on(request);
                     Ok(Vec::new())
                 }
-                Ok(None) if self.has_room() => break,
+                Ok(None) if has_room => break,
                 Ok(None) => self.wait(&[], Some(left)),
                 Err(error) => {
                     tracing::warn!("the queue waits: {}", error.cause());
@@ -178,11 +180,8 @@ impl<R: Request, S: BaseServer<R>, M: MixIn> Server<R, S, M> {
         state.say_turned_away();
     }
 
-    /// The next request, if there is one and room for it.
+    /// The next request, if there is one.
     fn take_from_any(&self, sockets: &[ServerSocket]) -> Result<Option<R>> {
-        if !self.has_room() {
-            return Ok(None);
-        }
         for socket in sockets {
             if let Some(request) = self.worker.receive(socket)? {
                 return Ok(Some(request));

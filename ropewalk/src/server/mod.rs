@@ -1,6 +1,6 @@
 //! Servers in the manner of Python's `socketserver`: a handler for each request, or a
-//! protocol for each connection; one after another, a thread or a process for each, or a pool
-//! of either.
+//! protocol for each connection; one after another, or in a thread or a process for each, or
+//! in a pool of either.
 //! Owns: the servers, their hooks, their mix-ins, and the handlers. Never: holds a rule of a
 //! protocol's life, or polls.
 //!

@@ -15,6 +15,7 @@ pub const TESTS: &[Test] = tests![
     a_protocol_stops_its_server_and_the_others_drain,
     a_protocol_stops_its_pre_forking_server_and_the_others_drain,
     at_the_end_of_the_grace_a_protocol_is_cut_by_its_own_machine,
+    at_the_end_of_the_grace_a_workers_protocol_is_cut_too,
     when_the_parent_is_killed_the_protocols_drain,
 ];
 
@@ -102,7 +103,10 @@ fn a_protocol_stops_its_pre_forking_server_and_the_others_drain() {
 }
 
 fn a_grace_that_is_over_cuts<M: MixIn>() {
-    serves(bound::<_, M>(Two(echo(true, Duration::from_millis(20)))));
+    let server = bound::<_, M>(Two(echo(true, Duration::from_millis(20))));
+    let handle = server.shutdown_handle();
+    serves(server);
+    say(format!("cut: {}", handle.take_report().cut));
 }
 
 fn is_cut(mut server: Apart) {
@@ -112,11 +116,19 @@ fn is_cut(mut server: Apart) {
     server.hears("stopping");
     assert_eq!(server.hears("lost "), "Stopped");
     assert_eq!(server.hears("children left: "), "0");
+    assert_eq!(server.hears("cut: "), "1", "the child's report is its parent's");
     assert!(client.read_to_end(&mut Vec::new()).is_err(), "cut: it does not look whole");
 }
 
 fn at_the_end_of_the_grace_a_protocol_is_cut_by_its_own_machine() {
     let server = apart(a_grace_that_is_over_cuts::<Forking>);
+    if let Some(server) = server {
+        is_cut(server);
+    }
+}
+
+fn at_the_end_of_the_grace_a_workers_protocol_is_cut_too() {
+    let server = apart(a_grace_that_is_over_cuts::<PreForking>);
     if let Some(server) = server {
         is_cut(server);
     }

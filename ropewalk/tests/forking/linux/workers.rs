@@ -112,7 +112,10 @@ fn there_are_no_more_workers_than_the_bound() {
     let (client, id) = server.asks("word");
     read_all(client);
     signal(&id, "-KILL");
-    assert_eq!(server.hears("workers: "), (limits::WORKERS - 1).to_string());
+    // It counts until it is buried, and again when another has its place.
+    let counts = std::iter::repeat_with(|| server.hears("workers: ").parse::<usize>().unwrap());
+    let seen = counts.inspect(|count| assert!(*count <= limits::WORKERS, "{count}"));
+    seen.take_while(|count| *count != limits::WORKERS - 1).for_each(drop);
     server.asks("stop");
     server.hears("over");
 }
