@@ -91,6 +91,8 @@ pub(crate) enum Model {
     /// Threads that are kept, at most 64 for each endpoint: a connection has one to its end,
     /// and others wait for it.
     Pool,
+    /// A process for each connection, at most 40 at once: others wait. Not on Windows.
+    Fork,
 }
 
 /// Talk to a server: standard input goes to it, what it answers to standard output.

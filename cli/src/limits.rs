@@ -48,3 +48,11 @@ pub(crate) const SCAN_DESCRIPTORS: usize = 100_000;
 pub(crate) const PROC_BYTES: u64 = 32 * 1024 * 1024;
 /// Connections that the table for USR1 shows. At it: the number of those left out.
 pub(crate) const TABLE_ROWS: usize = 1000;
+
+/// Bytes that a forked child may say at once: far more than a line of the log has. At it: the
+/// rest is not heard.
+#[cfg_attr(not(unix), allow(dead_code))] // where there is a fork
+pub(crate) const EVENT_BYTES: usize = 64 * 1024;
+/// A child that finds no room for what it says looks so often whether its parent is there.
+#[cfg_attr(not(unix), allow(dead_code))] // where there is a fork
+pub(crate) const EVENT_LOOK: Duration = Duration::from_millis(100);

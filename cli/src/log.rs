@@ -3,9 +3,11 @@
 //! lines, and is told how many. Never: decides what is worth a line.
 
 use std::io::{self, Write};
+use std::sync::{Arc, OnceLock};
 
 use tracing::level_filters::LevelFilter;
 
+use crate::above::Event;
 use crate::escape;
 use crate::limits::{LOG_BYTES, LOG_FLUSH};
 use crate::stdio;
@@ -29,13 +31,19 @@ pub(crate) enum Level {
 pub(crate) struct Log {
     writer: Writer,
     level: Level,
+    /// In a forked child: the log is its parent's.
+    above: Arc<OnceLock<Above>>,
 }
+
+/// Tells it to the process above.
+type Above = Box<dyn Fn(&Event) + Send + Sync>;
 
 impl Log {
     /// A log at this level, on standard error.
     pub(crate) fn start(level: Level) -> io::Result<Log> {
         let lost = |count| format!("({count} lines are lost here: they were not read in time)\n");
-        Ok(Log { writer: Writer::start("log", stdio::error()?, LOG_BYTES, lost)?, level })
+        let writer = Writer::start("log", stdio::error()?, LOG_BYTES, lost)?;
+        Ok(Log { writer, level, above: Arc::default() })
     }
 
     /// It is the library's log as well.
@@ -66,13 +74,28 @@ impl Log {
 
     /// Several lines of our own.
     pub(crate) fn lines(&self, lines: &str) {
-        self.writer.offer(lines.as_bytes());
+        match self.above() {
+            Some(above) => above(&Event::Lines(lines.to_owned())),
+            None => self.writer.offer(lines.as_bytes()),
+        }
     }
 
     /// Waits, within a bound, until what was said is written.
     pub(crate) fn finish(&self) {
         // If nobody reads it, that is no reason to end otherwise.
         let _ = self.writer.flush(Some(LOG_FLUSH));
+    }
+
+    /// In a forked child: who is to be told, instead.
+    pub(crate) fn above(&self) -> Option<&Above> {
+        self.above.get()
+    }
+
+    /// From now on all that is said is told to the process above.
+    // Only Unix has one.
+    #[cfg(unix)]
+    pub(crate) fn belongs_to(&self, above: Above) {
+        let _ = self.above.set(above); // nobody is forked twice
     }
 }
 

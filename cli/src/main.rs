@@ -1,6 +1,7 @@
 //! The program `ropewalk`: serves a protocol, or talks to one, from the command line.
 //! Owns: the way from arguments to an exit code. Never: holds a rule of networking.
 
+mod above;
 mod args;
 mod connect;
 mod escape;

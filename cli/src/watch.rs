@@ -13,6 +13,7 @@ use ropewalk::observe::{Direction, Observer, Totals};
 use ropewalk::policy::ProxyHeader;
 use ropewalk::protocol::{ConnectionId, Factory, Kind, Layers, Net, Reason};
 
+use crate::above::Event;
 use crate::escape;
 use crate::figures;
 use crate::limits::TABLE_ROWS;
@@ -35,8 +36,8 @@ struct Table {
 /// One connection.
 struct Row {
     number: u64,
-    peer: Addr,
-    endpoint: Option<Label>,
+    peer: String,
+    endpoint: Option<String>,
     since: Time,
     totals: Totals,
 }
@@ -95,16 +96,16 @@ impl Row {
     /// `127.0.0.1:51234 → tcp:21555`
     fn way(&self) -> String {
         match &self.endpoint {
-            Some(endpoint) => format!("{} → {}", self.peer, endpoint.text()),
-            None => self.peer.to_string(),
+            Some(endpoint) => format!("{} → {endpoint}", self.peer),
+            None => self.peer.clone(),
         }
     }
 
     fn cells(&self, now: Time) -> [String; 6] {
         [
             self.number.to_string(),
-            escape::line(&self.peer.to_string()),
-            escape::line(self.endpoint.as_ref().map_or("-", Label::text)),
+            escape::line(&self.peer),
+            escape::line(self.endpoint.as_deref().unwrap_or("-")),
             figures::time(now.since(self.since)),
             figures::bytes(self.totals.received),
             figures::bytes(self.totals.sent),
@@ -112,27 +113,50 @@ impl Row {
     }
 }
 
-impl Observer for Watch {
-    fn opened(&self, id: ConnectionId, peer: &Addr) {
-        let since = self.now();
-        let mut table = self.table();
-        table.seen += 1;
-        let (number, peer, totals) = (table.seen, peer.clone(), Totals::default());
-        table.open.insert(id, Row { number, peer, endpoint: None, since, totals });
-    }
-
-    fn made(&self, id: ConnectionId, peer: &Addr) {
-        let endpoint = BUILT_AT.take();
-        let mut table = self.table();
-        let Some(row) = table.open.get_mut(&id) else { return };
-        row.peer = peer.clone(); // as a PROXY header may have told it
-        row.endpoint = endpoint;
-        if self.log.level() >= Level::More {
-            self.say(row, "opened");
+impl Watch {
+    /// Takes in what has happened: here, or in a child.
+    pub(crate) fn note(&self, event: Event) {
+        match event {
+            Event::Opened { id, peer } => {
+                let since = self.now();
+                let mut table = self.table();
+                table.seen += 1;
+                let (number, totals) = (table.seen, Totals::default());
+                table.open.insert(id, Row { number, peer, endpoint: None, since, totals });
+            }
+            Event::Made { id, endpoint, peer } => {
+                let mut table = self.table();
+                let Some(row) = table.open.get_mut(&id) else { return };
+                row.peer = peer; // as a PROXY header may have told it
+                row.endpoint = Some(endpoint).filter(|endpoint| !endpoint.is_empty());
+                if self.log.level() >= Level::More {
+                    self.say(row, "opened");
+                }
+            }
+            Event::Moved { id, direction, bytes } => self.add(id, direction, bytes),
+            Event::Ended { id, totals, why } => {
+                let Some(row) = self.table().open.remove(&id) else { return };
+                if self.log.level() >= Level::Usual {
+                    let received = figures::bytes(totals.received);
+                    let sent = figures::bytes(totals.sent);
+                    let lasted = figures::time(self.now().since(row.since));
+                    self.say(&row, &format!("in {received} out {sent} {lasted} {why}"));
+                }
+            }
+            Event::Lines(lines) => self.log.lines(&lines),
+            Event::Over => {}
         }
     }
 
-    fn moved(&self, id: ConnectionId, direction: Direction, bytes: usize) {
+    /// Takes it in, or tells it to the process whose table it belongs to.
+    fn tell(&self, event: Event) {
+        match self.log.above() {
+            Some(above) => above(&event),
+            None => self.note(event),
+        }
+    }
+
+    fn add(&self, id: ConnectionId, direction: Direction, bytes: usize) {
         let mut table = self.table();
         let Some(row) = table.open.get_mut(&id) else { return };
         match direction {
@@ -140,15 +164,24 @@ impl Observer for Watch {
             Direction::Out => row.totals.sent += bytes as u64,
         }
     }
+}
+
+impl Observer for Watch {
+    fn opened(&self, id: ConnectionId, peer: &Addr) {
+        self.tell(Event::Opened { id, peer: peer.to_string() });
+    }
+
+    fn made(&self, id: ConnectionId, peer: &Addr) {
+        let endpoint = BUILT_AT.take().map(|label| label.text().to_owned()).unwrap_or_default();
+        self.tell(Event::Made { id, endpoint, peer: peer.to_string() });
+    }
+
+    fn moved(&self, id: ConnectionId, direction: Direction, bytes: usize) {
+        self.tell(Event::Moved { id, direction, bytes });
+    }
 
     fn ended(&self, id: ConnectionId, why: &Reason, totals: Totals) {
-        let Some(row) = self.table().open.remove(&id) else { return };
-        if self.log.level() >= Level::Usual {
-            let received = figures::bytes(totals.received);
-            let sent = figures::bytes(totals.sent);
-            let lasted = figures::time(self.now().since(row.since));
-            self.say(&row, &format!("in {received} out {sent} {lasted} {}", words(why)));
-        }
+        self.tell(Event::Ended { id, totals, why: words(why) });
     }
 
     fn panicked(&self, what: &str, message: &str) {

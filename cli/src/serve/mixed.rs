@@ -3,12 +3,8 @@
 
 use std::sync::mpsc;
 
-use ropewalk::options::SocketOptions;
-use ropewalk::server::{
-    BaseServer, MixIn, ProtocolHandler, Protocols, Server as OfOne, ServerSocket, ShutdownHandle,
-    StreamRequest,
-};
-use ropewalk::{Addr, Factory, Protocol, Report};
+use ropewalk::server::{MixIn, Protocols, Server as OfOne, ShutdownHandle, StreamRequest};
+use ropewalk::{Protocol, Report};
 
 use super::Server;
 use super::spot::Wanted;
@@ -29,7 +25,7 @@ impl Server<'_> {
             let factory = At::new(label, &spot.endpoint, make.clone());
             let protocols = Protocols::with(factory, self.limits(), Some(self.watch.clone()))
                 .on_sockets(spot.endpoint.options().clone());
-            let server = OfOne::<StreamRequest, _, M>::new(site.clone(), Closes(protocols))?;
+            let server = OfOne::<StreamRequest, _, M>::new(site.clone(), protocols)?;
             let addrs = server.addrs().cloned().collect();
             servers.push(server);
             Ok(addrs)
@@ -38,11 +34,10 @@ impl Server<'_> {
         let signals = self.hear(Stop::Servers(handles.clone()));
         self.tell_serving(&bound);
         let grace = self.serve.drain;
-        let serve = |server: OfOne<StreamRequest, Closes<At<F>>, M>| {
+        let serve = |server: OfOne<StreamRequest, Protocols<At<F>>, M>| {
             move || {
-                server.serve_forever()?;
                 let handle = server.shutdown_handle();
-                let left = server.close(grace)?.still_running.len();
+                let left = server.serve_and_close(grace)?.still_running.len();
                 let mut report = handle.take_report();
                 (report.open, report.cut) = (report.open + left, report.cut + left);
                 Ok(report)
@@ -50,23 +45,6 @@ impl Server<'_> {
         };
         let report = all_of_them(&handles, servers.into_iter().map(serve));
         self.conclude(report, signals.as_ref())
-    }
-}
-
-/// Protocols of a server that is closed after it has served: that is when it waits for them,
-/// and nobody can connect any more.
-struct Closes<F>(Protocols<F>);
-
-impl<F: Factory + Send + 'static> BaseServer<StreamRequest> for Closes<F> {
-    type Handler = ProtocolHandler<F>;
-    fn handler(&self, client: &Addr) -> ProtocolHandler<F> {
-        self.0.handler(client)
-    }
-    fn socket_options(&self) -> SocketOptions {
-        self.0.socket_options()
-    }
-    fn get_request(&self, socket: &ServerSocket) -> ropewalk::Result<StreamRequest> {
-        self.0.get_request(socket)
     }
 }
 

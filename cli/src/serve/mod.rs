@@ -2,6 +2,9 @@
 //! Owns: the course of a server's life, and what is told of it. Never: writes to standard
 //! output; that is for what a peer says.
 
+// Windows has no fork.
+#[cfg(unix)]
+mod forked;
 mod mixed;
 mod spot;
 
@@ -69,6 +72,15 @@ impl Server<'_> {
             Model::Reactor => self.run_reactor(make),
             Model::Threads => self.run_mixed::<Threading, _, _>(make),
             Model::Pool => self.run_mixed::<Pooling, _, _>(make),
+            // As above.
+            #[cfg(unix)]
+            Model::Fork => self.run_forked(make),
+            #[cfg(not(unix))]
+            Model::Fork => {
+                let sentence = "--model fork needs a system that forks, and this one does not";
+                let help = "a thread for each connection is --model threads, or pool";
+                Err(Failure::new(failure::USAGE, sentence.to_owned()).help(help))
+            }
         }
     }
 

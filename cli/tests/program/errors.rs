@@ -183,7 +183,7 @@ fn an_endpoint_that_is_there_twice_is_said_to_be_so() {
 
 #[test]
 fn nothing_is_left_bound_when_the_last_endpoint_cannot_be() {
-    for model in ["reactor", "threads", "pool"] {
+    for model in ["reactor", "threads", "pool", "fork"] {
         let serving = serve(["echo", "tcp:0", "-q"]);
         let path = TempPath::new("left.sock");
         let busy = format!("tcp:{}", serving.port);

@@ -19,7 +19,7 @@ fn one_client(serving: &Serving) -> String {
 
 #[test]
 fn a_closed_connection_is_one_line() {
-    for model in ["reactor", "threads", "pool"] {
+    for model in ["reactor", "threads", "pool", "fork"] {
         let mut serving = serve(["echo", "tcp:0", "--model", model]);
         let peer = one_client(&serving);
         let line = serving.run.line();

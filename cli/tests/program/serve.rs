@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::rig::{TempPath, assert_stamped, has, output_of, program, serve};
 
-const MODELS: [&str; 3] = ["reactor", "threads", "pool"];
+const MODELS: [&str; 4] = ["reactor", "threads", "pool", "fork"];
 
 #[test]
 fn an_answer_to_a_half_closing_client_is_never_lost() {

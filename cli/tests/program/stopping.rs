@@ -9,9 +9,12 @@ use crate::rig::{Running, Serving, TempPath, serve, write_while_taken};
 
 #[test]
 fn a_connection_that_is_open_when_told_to_stop_is_drained() {
-    for (model, signal) in
-        [("reactor", Signal::TERM), ("threads", Signal::INT), ("pool", Signal::TERM)]
-    {
+    for (model, signal) in [
+        ("reactor", Signal::TERM),
+        ("threads", Signal::INT),
+        ("pool", Signal::TERM),
+        ("fork", Signal::INT),
+    ] {
         let serving = serve(["echo", "tcp:0", "--model", model]);
         let mut stream = serving.dial();
         stream.write_all(b"x").unwrap();
@@ -39,8 +42,8 @@ fn clog(serving: &Serving) -> TcpStream {
 #[test]
 fn a_second_signal_cuts_what_the_first_one_waits_for() {
     let both = [(Signal::TERM, 143), (Signal::INT, 130)];
-    let cases =
-        both.map(|(signal, code)| ["reactor", "threads", "pool"].map(|m| (m, signal, code)));
+    let cases = both
+        .map(|(signal, code)| ["reactor", "threads", "pool", "fork"].map(|m| (m, signal, code)));
     for (model, signal, code) in cases.into_iter().flatten() {
         let serving = serve(["echo", "tcp:0", "--drain", "1h", "--model", model]);
         let _stream = clog(&serving);
@@ -61,7 +64,7 @@ fn a_second_signal_cuts_what_the_first_one_waits_for() {
 
 #[test]
 fn a_drain_that_is_over_cuts_the_rest_and_says_by_which_signal() {
-    for model in ["reactor", "threads", "pool"] {
+    for model in ["reactor", "threads", "pool", "fork"] {
         let serving = serve(["echo", "tcp:0", "--drain", "50ms", "--model", model]);
         let _stream = clog(&serving);
         let ended = serving.terminate();
@@ -103,7 +106,7 @@ fn a_server_that_is_to_outlive_its_terminal_does() {
 
 #[test]
 fn usr1_shows_the_connections() {
-    for model in ["reactor", "threads", "pool"] {
+    for model in ["reactor", "threads", "pool", "fork"] {
         let mut serving = serve(["echo", "tcp:0", "--model", model]);
         serving.run.signal(Signal::USR1);
         assert_eq!(serving.run.line(), "no connections\n");

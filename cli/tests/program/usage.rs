@@ -22,6 +22,7 @@ fn what_cannot_be_meant_ends_with_two_and_does_nothing() {
         (&["serve", "echo", "tcp:0", "--model", "thread"], "'threads'"),
         (&["serve", "echo", "udp:0", "--model", "threads"], "--model reactor"),
         (&["serve", "echo", "udp:0", "--model", "pool"], "--model reactor"),
+        (&["serve", "echo", "udp:0", "--model", "fork"], "--model reactor"),
         (&["connect"], "required"),
         (&["connect", "-"], "`-` is standard input and output"),
         (&["connect", "tcp:0"], "port 0 cannot be connected to"),

@@ -48,6 +48,36 @@ pub struct CloseReport {
 type Sockets = Mutex<Vec<ServerSocket>>;
 
 impl<R: Request, S: BaseServer<R>, M: MixIn> Server<R, S, M> {
+    /// Serves until it is [shut down](super::ShutdownHandle::shutdown), and then closes as
+    /// [`close`](Self::close) does: so nobody can connect any more while it waits for
+    /// requests under way, for which `serve_forever` would keep its sockets open. The hook
+    /// [`drain_grace`](BaseServer::drain_grace) is not asked: `grace` is.
+    ///
+    /// # Errors
+    /// As [`serve_forever`](Self::serve_forever), and then nothing is waited for; as
+    /// [`close`](Self::close).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use ropewalk::server::ThreadingTcpServer;
+    /// use ropewalk::service::Echo;
+    /// # fn main() -> ropewalk::Result<()> {
+    /// let server = ThreadingTcpServer::protocol(0, || Echo)?;
+    /// let handle = server.shutdown_handle();
+    /// std::thread::spawn(move || handle.shutdown());
+    /// let report = server.serve_and_close(Duration::from_secs(5))?;
+    /// assert!(report.still_running.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn serve_and_close(self, grace: Duration) -> Result<CloseReport> {
+        let serving = self.worker.state.serve()?;
+        self.serve_to_the_shutdown()?;
+        self.worker.state.obeyed();
+        drop(serving);
+        self.close(grace)
+    }
+
     /// Closes the server in order, within a grace. Blocks for so long at most, and then for
     /// [`limits::DRAIN_THREADS_MARGIN`]. It takes the server, so nobody serves any more: of one
     /// in an `Arc`, `Arc::into_inner` gives it once `serve_forever` has returned.

@@ -87,11 +87,7 @@ impl<R: Request, S: BaseServer<R>, M: MixIn> Server<R, S, M> {
     /// ```
     pub fn serve_forever(&self) -> Result<()> {
         let _serving = self.worker.state.serve()?;
-        M::begin(&self.worker)?;
-        let served = M::serve(self);
-        self.worker.state.say_turned_away();
-        served?;
-        M::tend(&self.crew, &self.worker);
+        self.serve_to_the_shutdown()?;
         if let Some(grace) = M::drain_grace(&self.worker.server) {
             self.drain(grace)?;
         }
@@ -273,6 +269,16 @@ impl<R: Request, S: BaseServer<R>, M: MixIn> Server<R, S, M> {
     #[doc(alias = "connections")]
     pub fn requests(&self) -> Vec<ActiveRequest> {
         self.worker.state.active().list()
+    }
+
+    /// The caller has seen that nobody else serves, and waits for what is under way.
+    pub(super) fn serve_to_the_shutdown(&self) -> Result<()> {
+        M::begin(&self.worker)?;
+        let served = M::serve(self);
+        self.worker.state.say_turned_away();
+        served?;
+        M::tend(&self.crew, &self.worker);
+        Ok(())
     }
 
     pub(super) fn serve_until_asked(&self) -> Result<()> {
