@@ -3,6 +3,8 @@
 
 use std::time::{Duration, SystemTime};
 
+use jiff::tz::TimeZone;
+
 /// `41 B`, `1.5 KiB`, `3.0 GiB`.
 pub(crate) fn bytes(count: u64) -> String {
     const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
@@ -33,10 +35,10 @@ pub(crate) fn time(span: Duration) -> String {
     }
 }
 
-/// The time of day, local.
-pub(crate) fn clock(wall: SystemTime) -> String {
+/// The time of day in a zone.
+pub(crate) fn clock(wall: SystemTime, zone: &TimeZone) -> String {
     let instant = jiff::Timestamp::try_from(wall).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-    instant.to_zoned_datetime(jiff::tz::TimeZone::system()).strftime("%H:%M:%S").to_string()
+    instant.to_zoned_datetime(zone.clone()).strftime("%H:%M:%S").to_string()
 }
 
 /// A time with its unit, as `10s` or `500ms`; a bare number could be either.

@@ -31,12 +31,18 @@ pub(crate) enum Level {
 pub(crate) struct Log {
     writer: Writer,
     level: Level,
-    /// In a forked child: the log is its parent's.
+    /// For forked children: the log is their parent's.
     above: Arc<OnceLock<Above>>,
 }
 
+/// The way from children to the process whose log it is.
+struct Above {
+    process: u32,
+    tell: Tell,
+}
+
 /// Tells it to the process above.
-type Above = Box<dyn Fn(&Event) + Send + Sync>;
+type Tell = Box<dyn Fn(&Event) + Send + Sync>;
 
 impl Log {
     /// A log at this level, on standard error.
@@ -75,7 +81,7 @@ impl Log {
     /// Several lines of our own.
     pub(crate) fn lines(&self, lines: &str) {
         match self.above() {
-            Some(above) => above(&Event::Lines(lines.to_owned())),
+            Some(tell) => tell(&Event::Lines(lines.to_owned())),
             None => self.writer.offer(lines.as_bytes()),
         }
     }
@@ -87,15 +93,17 @@ impl Log {
     }
 
     /// In a forked child: who is to be told, instead.
-    pub(crate) fn above(&self) -> Option<&Above> {
-        self.above.get()
+    pub(crate) fn above(&self) -> Option<&Tell> {
+        let above = self.above.get().filter(|above| above.process != std::process::id())?;
+        Some(&above.tell)
     }
 
-    /// From now on all that is said is told to the process above.
-    // Only Unix has one.
+    /// The log stays this process's: from its first step on, a child tells it so, since it
+    /// has no thread that writes, and the writer's lock may be held for ever there.
+    // Only Unix has such children.
     #[cfg(unix)]
-    pub(crate) fn belongs_to(&self, above: Above) {
-        let _ = self.above.set(above); // nobody is forked twice
+    pub(crate) fn keep(&self, tell: Tell) {
+        let _ = self.above.set(Above { process: std::process::id(), tell }); // once a program
     }
 }
 

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use jiff::tz::TimeZone;
 use ropewalk::Addr;
 use ropewalk::clock::{Clock, MachineClock, Time};
 use ropewalk::endpoint::Endpoint;
@@ -23,6 +24,9 @@ use crate::log::{Level, Log};
 pub(crate) struct Watch {
     log: Log,
     clock: MachineClock,
+    /// Asked for once: where the system's is looked up there is a lock, and a child that was
+    /// forked off while another thread held it would wait for ever.
+    zone: TimeZone,
     table: Mutex<Table>,
 }
 
@@ -44,7 +48,8 @@ struct Row {
 
 impl Watch {
     pub(crate) fn new(log: Log) -> Watch {
-        Watch { log, clock: MachineClock::begin(), table: Mutex::default() }
+        let (clock, zone) = (MachineClock::begin(), TimeZone::system());
+        Watch { log, clock, zone, table: Mutex::default() }
     }
 
     /// The time, as it counts here.
@@ -87,7 +92,7 @@ impl Watch {
     }
 
     fn say(&self, row: &Row, what: &str) {
-        let time = figures::clock(self.clock.wall());
+        let time = figures::clock(self.clock.wall(), &self.zone);
         self.log.say(&format!("{time} #{} {} {what}", row.number, row.way()));
     }
 }
@@ -151,7 +156,7 @@ impl Watch {
     /// Takes it in, or tells it to the process whose table it belongs to.
     fn tell(&self, event: Event) {
         match self.log.above() {
-            Some(above) => above(&event),
+            Some(tell) => tell(&event),
             None => self.note(event),
         }
     }

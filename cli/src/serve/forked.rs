@@ -24,7 +24,6 @@ use crate::above::Event;
 use crate::explain;
 use crate::failure::{self, Failure};
 use crate::limits::{EVENT_BYTES, EVENT_LOOK};
-use crate::log::Log;
 use crate::signals::Stop;
 use crate::watch::{At, Watch};
 
@@ -39,6 +38,8 @@ impl Server<'_> {
         let hearing = Hearing::start(self.watch.clone()).map_err(|error| {
             Failure::new(failure::OTHER, format!("cannot hear children: {error}"))
         })?;
+        let line = hearing.line.clone();
+        self.log.keep(Box::new(move |event| line.tell(event)));
         let (mut spots, mut all, mut site) = (Vec::new(), Vec::new(), None);
         let bound = self.bind(|spot, label| {
             let Wanted::Stream(at) = &spot.at else { return Ok(Vec::new()) }; // refused
@@ -54,13 +55,7 @@ impl Server<'_> {
             site.get_or_insert_with(|| at.clone());
             Ok(addrs)
         })?;
-        let forked = Forked {
-            spots,
-            taken_at: AtomicUsize::new(0),
-            sockets: Mutex::new(all),
-            line: hearing.line.clone(),
-            log: self.log.clone(),
-        };
+        let forked = Forked { spots, taken_at: AtomicUsize::new(0), sockets: Mutex::new(all) };
         let site = site.unwrap_or_else(|| 0.into()); // there is an endpoint at least
         let server = OfAll::<StreamRequest, _, Forking>::new(site, forked)
             .map_err(|error| explain::plain(&error))?;
@@ -151,8 +146,6 @@ struct Forked<F> {
     taken_at: AtomicUsize,
     /// Bound already, until the server has them.
     sockets: Mutex<Vec<ServerSocket>>,
-    line: Line,
-    log: Log,
 }
 
 /// What runs at an endpoint.
@@ -183,11 +176,7 @@ impl<F: Factory + Send + 'static> BaseServer<StreamRequest> for Forked<F> {
         self.spots[spot].protocols.get_request(socket)
     }
 
-    /// In a child. What else it runs is the protocol alone, and its observer: neither takes a
-    /// lock of the parent's other threads (the log's, the signals').
     fn finish_request(&self, request: &mut StreamRequest, client: &Addr) -> HandlerResult {
-        let line = self.line.clone();
-        self.log.belongs_to(Box::new(move |event| line.tell(event)));
         if let Err(error) = cut_when_terminated(request.server.clone()) {
             tracing::warn!("only a kill can cut the connection of {client}: {error}");
         }
@@ -195,7 +184,9 @@ impl<F: Factory + Send + 'static> BaseServer<StreamRequest> for Forked<F> {
     }
 
     fn fork_with_threads(&self) -> bool {
-        true // as said above
+        // The parent's threads write its log, hear its children and wait for its signals. The
+        // locks that they take (the log's, the table's) no child does.
+        true
     }
 }
 
