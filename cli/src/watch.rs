@@ -141,15 +141,31 @@ impl Watch {
             Event::Moved { id, direction, bytes } => self.add(id, direction, bytes),
             Event::Ended { id, totals, why } => {
                 let Some(row) = self.table().open.remove(&id) else { return };
-                if self.log.level() >= Level::Usual {
-                    let received = figures::bytes(totals.received);
-                    let sent = figures::bytes(totals.sent);
-                    let lasted = figures::time(self.now().since(row.since));
-                    self.say(&row, &format!("in {received} out {sent} {lasted} {why}"));
-                }
+                self.say_ended(&row, totals, &why);
             }
             Event::Lines(lines) => self.log.lines(&lines),
-            Event::Over => {}
+            Event::Died | Event::Over => {} // for who hears
+        }
+    }
+
+    /// Takes those out whose process is not there any more, and has not said how they ended.
+    // Only Unix has such processes.
+    #[cfg(unix)]
+    pub(crate) fn bury(&self, is_there: impl Fn(u32) -> bool) {
+        let mut table = self.table();
+        let ids = table.open.keys().filter(|id| !is_there(id.engine));
+        for id in ids.copied().collect::<Vec<_>>() {
+            let Some(row) = table.open.remove(&id) else { continue };
+            self.say_ended(&row, row.totals, "its process was killed");
+        }
+    }
+
+    fn say_ended(&self, row: &Row, totals: Totals, why: &str) {
+        if self.log.level() >= Level::Usual {
+            let received = figures::bytes(totals.received);
+            let sent = figures::bytes(totals.sent);
+            let lasted = figures::time(self.now().since(row.since));
+            self.say(row, &format!("in {received} out {sent} {lasted} {why}"));
         }
     }
 

@@ -12,10 +12,11 @@ use std::thread::JoinHandle;
 use ropewalk::addr::Site;
 use ropewalk::options::SocketOptions;
 use ropewalk::server::{
-    BaseServer, Forking, HandlerResult, ProtocolHandler, Protocols, Server as OfAll, ServerSocket,
-    ShutdownHandle, StreamRequest, run_handler,
+    BaseServer, Forking, HandlerError, HandlerResult, ProtocolHandler, Protocols, Server as OfAll,
+    ServerSocket, ShutdownHandle, StreamRequest, run_handler,
 };
 use ropewalk::{Addr, Factory, Protocol};
+use rustix::process::{Pid, test_kill_process};
 use signal_hook::consts::SIGTERM;
 
 use super::Server;
@@ -55,7 +56,12 @@ impl Server<'_> {
             site.get_or_insert_with(|| at.clone());
             Ok(addrs)
         })?;
-        let forked = Forked { spots, taken_at: AtomicUsize::new(0), sockets: Mutex::new(all) };
+        let forked = Forked {
+            spots,
+            taken_at: AtomicUsize::new(0),
+            sockets: Mutex::new(all),
+            line: hearing.line.clone(),
+        };
         let site = site.unwrap_or_else(|| 0.into()); // there is an endpoint at least
         let server = OfAll::<StreamRequest, _, Forking>::new(site, forked)
             .map_err(|error| explain::plain(&error))?;
@@ -93,6 +99,7 @@ impl Hearing {
                 let text = String::from_utf8_lossy(&buffer[..count]);
                 match Event::read(&text) {
                     Some(Event::Over) => return,
+                    Some(Event::Died) => watch.bury(is_there),
                     Some(event) => watch.note(event),
                     None => tracing::error!("a child said what nobody understands: {text:?}"),
                 }
@@ -103,7 +110,7 @@ impl Hearing {
 
     /// Hears all that was said before, and no more.
     fn finish(self) {
-        while self.line.say(&Event::Over).is_err_and(|error| is_no_room(&error)) {}
+        self.line.add(&Event::Over);
         let _ = self.thread.join(); // a panic was told of when it happened
     }
 }
@@ -129,9 +136,19 @@ impl Line {
         }
     }
 
+    /// In the parent: behind all that the children have said.
+    fn add(&self, event: &Event) {
+        while self.say(event).is_err_and(|error| is_no_room(&error)) {}
+    }
+
     fn say(&self, event: &Event) -> io::Result<()> {
         self.socket.send(event.spelled().as_bytes()).map(drop)
     }
+}
+
+fn is_there(process: u32) -> bool {
+    let process = i32::try_from(process).ok().and_then(Pid::from_raw);
+    process.is_some_and(|process| test_kill_process(process).is_ok())
 }
 
 /// Whether it is to be tried again.
@@ -146,6 +163,7 @@ struct Forked<F> {
     taken_at: AtomicUsize,
     /// Bound already, until the server has them.
     sockets: Mutex<Vec<ServerSocket>>,
+    line: Line,
 }
 
 /// What runs at an endpoint.
@@ -181,6 +199,13 @@ impl<F: Factory + Send + 'static> BaseServer<StreamRequest> for Forked<F> {
             tracing::warn!("only a kill can cut the connection of {client}: {error}");
         }
         run_handler(&mut self.handler(client), request)
+    }
+
+    fn handle_error(&self, error: &HandlerError, client: &Addr) {
+        self.spots[self.taken_at.load(Ordering::Relaxed)].protocols.handle_error(error, client);
+        if let HandlerError::Exited(_) = error {
+            self.line.add(&Event::Died); // here is the parent: the child is buried
+        }
     }
 
     fn fork_with_threads(&self) -> bool {

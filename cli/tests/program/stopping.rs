@@ -2,10 +2,11 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::os::unix::process::CommandExt;
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
-use crate::rig::{Running, Serving, TempPath, serve, write_while_taken};
+use crate::rig::{Running, Serving, TempPath, needs, program, serve, write_while_taken};
 
 #[test]
 fn a_connection_that_is_open_when_told_to_stop_is_drained() {
@@ -29,11 +30,17 @@ fn a_connection_that_is_open_when_told_to_stop_is_drained() {
     }
 }
 
-/// A client that has sent much, and reads none of what comes back.
-fn clog(serving: &Serving) -> TcpStream {
+/// A connection that has been served.
+fn served(serving: &Serving) -> TcpStream {
     let mut stream = serving.dial();
     stream.write_all(b"x").unwrap();
-    stream.read_exact(&mut [0; 1]).unwrap(); // it is served
+    stream.read_exact(&mut [0; 1]).unwrap();
+    stream
+}
+
+/// A client that has sent much, and reads none of what comes back.
+fn clog(serving: &Serving) -> TcpStream {
+    let stream = served(serving);
     // Until the echo is stuck behind us, the server's buffers are full, and then ours.
     write_while_taken(&stream, &vec![b'x'; 64 << 20]);
     stream
@@ -73,6 +80,56 @@ fn a_drain_that_is_over_cuts_the_rest_and_says_by_which_signal() {
         let begins = last.starts_with("drained 0 of 1 connections in ");
         assert!(begins && last.contains("; 1 cut"), "{model}: {last}");
     }
+}
+
+#[test]
+fn what_a_terminal_sends_to_children_as_well_lets_them_drain() {
+    let mut command = program(["serve", "echo", "tcp:0", "--model", "fork"]);
+    let serving = Serving::started(Running::start(command.process_group(0)));
+    let mut stream = served(&serving);
+    let group = Pid::from_raw(serving.run.pid() as i32).unwrap();
+    kill_process_group(group, Signal::INT).unwrap();
+    let ended = serving.run.finish();
+    assert_eq!(ended.code, Some(0), "{}", ended.said);
+    let last = ended.said.lines().last().unwrap();
+    assert!(last.starts_with("drained 1 of 1 connections in "), "{last}");
+    assert_eq!(stream.read(&mut [0; 1]).unwrap(), 0, "closed in order");
+}
+
+#[test]
+fn children_whose_parent_is_killed_end() {
+    let serving = serve(["echo", "tcp:0", "--model", "fork"]);
+    let mut stream = served(&serving);
+    serving.run.signal(Signal::KILL);
+    assert_eq!(stream.read(&mut [0; 1]).unwrap(), 0, "closed in order");
+    assert_eq!(serving.run.finish().code, None);
+}
+
+/// The children of a process, where the system has a list.
+fn children(process: u32) -> Vec<Pid> {
+    let path = format!("/proc/{process}/task/{process}/children");
+    let list = std::fs::read_to_string(path).unwrap_or_default();
+    list.split_whitespace().filter_map(|id| Pid::from_raw(id.parse().ok()?)).collect()
+}
+
+#[test]
+fn a_child_that_is_killed_is_told_of_and_leaves_the_table() {
+    let mut serving = serve(["echo", "tcp:0", "--model", "fork"]);
+    let _stream = served(&serving);
+    let children = children(serving.run.pid());
+    if !needs("a list of children", !children.is_empty()) {
+        return;
+    }
+    let [child] = children[..] else { panic!("{children:?}") };
+    kill_process(child, Signal::KILL).unwrap();
+    let line = serving.run.line();
+    assert!(line.contains("the handler's process ended: signal: 9"), "{line}");
+    let line = serving.run.line();
+    assert!(line.ends_with(" its process was killed\n"), "{line}");
+    serving.run.signal(Signal::USR1);
+    assert_eq!(serving.run.line(), "no connections\n");
+    served(&serving); // the server goes on
+    assert_eq!(serving.terminate().code, Some(0));
 }
 
 #[test]
