@@ -75,6 +75,7 @@ impl Server<'_> {
             // As above.
             #[cfg(unix)]
             Model::Fork => self.run_forked(make),
+            // As above.
             #[cfg(not(unix))]
             Model::Fork => {
                 let sentence = "--model fork needs a system that forks, and this one does not";

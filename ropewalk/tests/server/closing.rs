@@ -113,6 +113,30 @@ fn a_server_that_never_served_closes_at_once() {
     with_nobody::<Pooling>();
 }
 
+fn serving_and_closing<M: MixIn>() {
+    let server = Server::<StreamRequest, _, M>::new(LOOPBACK, || Echo).unwrap();
+    let (at, handle) = (at(&server), server.shutdown_handle());
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || tell.send(server.serve_and_close(WATCHDOG)));
+    let mut client = dial(at);
+    client.write_all(b"x").unwrap();
+    client.read_exact(&mut [0; 1]).unwrap();
+    handle.shutdown();
+    let refused = (0..1_000_000).any(|_| TcpStream::connect(at).is_err());
+    assert!(refused, "somebody listens");
+    client.write_all(b"y").unwrap();
+    client.read_exact(&mut [0; 1]).unwrap(); // who was there before is still served
+    drop(client);
+    let report = told.recv_timeout(WATCHDOG).expect("it closes").unwrap();
+    assert!(report.cut.is_empty() && report.still_running.is_empty(), "{report:?}");
+}
+
+#[test]
+fn a_server_that_serves_and_closes_listens_no_more_while_it_waits() {
+    serving_and_closing::<Threading>();
+    serving_and_closing::<Pooling>();
+}
+
 fn with_clients_in_the_queue<M: MixIn>() {
     struct Few;
     impl BaseServer<StreamRequest> for Few {

@@ -12,6 +12,7 @@ pub const TESTS: &[Test] = tests![
     at_the_end_of_its_grace_a_close_ends_them,
     a_close_works_on_the_queue,
     who_comes_after_a_close_is_refused_though_a_child_works_on,
+    a_server_that_serves_and_closes_listens_no_more_while_it_waits,
     a_pre_forking_server_has_nothing_to_close_but_its_sockets,
     a_client_that_is_aborted_has_its_child_ended,
     the_requests_of_children_are_listed,
@@ -79,6 +80,23 @@ fn who_comes_after_a_close_is_refused_though_a_child_works_on() {
     assert!(refused, "somebody listens");
     drop(held);
     server.hears("finished ");
+}
+
+fn a_server_that_serves_and_closes_listens_no_more_while_it_waits() {
+    let server = apart(|| {
+        let server = bound::<_, Forking>(Says::default());
+        let report = server.serve_and_close(WATCHDOG).unwrap();
+        say(format!("finished {}, left {}", report.finished, children()));
+    });
+    let Some(mut server) = server else { return };
+    let (held, _) = server.asks("hold");
+    server.asks("stop");
+    let at = held.peer_addr().unwrap();
+    let refused = (0..1_000_000).any(|_| std::net::TcpStream::connect(at).is_err());
+    assert!(refused, "somebody listens");
+    drop(held);
+    assert!(server.hears("finished ").ends_with(", left 0"));
+    server.ends();
 }
 
 fn a_pre_forking_server_has_nothing_to_close_but_its_sockets() {
