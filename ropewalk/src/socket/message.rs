@@ -67,6 +67,10 @@ pub enum Ancillary {
     /// Who sent it, as the system vouches for (Linux, if `SO_PASSCRED` is set).
     #[doc(alias = "SCM_CREDENTIALS")]
     Credentials(Credentials),
+    /// A descriptor of the process that sent it (Linux, if `SO_PASSPIDFD` is set): ours now, as
+    /// those above.
+    #[doc(alias = "SCM_PIDFD")]
+    Process(Descriptor),
     /// Anything else, as the system has it; cut short if [`MSG_CTRUNC`] is set.
     Other {
         /// The level: `SOL_SOCKET`, `IPPROTO_IPV6`…

@@ -287,3 +287,19 @@ fn that_something_was_cut_is_told_and_cannot_be_asked_for() {
         assert_eq!(socket.recv(16).unwrap(), b"hello", "and nothing of it is lost");
     }
 }
+
+#[test]
+#[cfg(target_os = "linux")] // it alone has it
+fn a_senders_process_is_a_descriptor_that_somebody_owns() {
+    let (one, other) = pair();
+    let passes = other.set_option(SOL_SOCKET, libc::SO_PASSPIDFD, 1).is_ok();
+    if !crate::needs::needs("a kernel that passes processes (6.5)", passes) {
+        return;
+    }
+    one.send(b"x").unwrap();
+    let mut message = other.recv_msg(1, cmsg_space(4).unwrap(), Flags::default()).unwrap();
+    assert!(message.take_descriptors().is_empty(), "none was sent");
+    let [Ancillary::Process(descriptor)] = &message.ancillary[..] else { panic!("{message:?}") };
+    let flags = rustix::io::fcntl_getfd(descriptor).unwrap();
+    assert!(flags.contains(rustix::io::FdFlags::CLOEXEC));
+}

@@ -98,6 +98,7 @@ fn items_of(mut control: &[u8]) -> io::Result<Vec<Ancillary>> {
                 failed = failed.or(close_on_exec(&descriptors).err());
                 Ancillary::Descriptors(descriptors)
             }
+            (SOL_SOCKET, SCM_PIDFD) if is_descriptor(data) => Ancillary::Process(own(data)),
             (level, kind) => match credentials::decode(level, kind, data) {
                 Some(credentials) => Ancillary::Credentials(credentials),
                 None => Ancillary::Other { level, kind, data: data.to_vec() },
@@ -107,6 +108,18 @@ fn items_of(mut control: &[u8]) -> io::Result<Vec<Ancillary>> {
         control = control.get(next..).unwrap_or_default();
     }
     failed.map_or(Ok(items), Err)
+}
+
+// libc has no name for it.
+#[cfg(target_os = "linux")]
+const SCM_PIDFD: i32 = 4;
+// No other system has it, nor this number of any kind.
+#[cfg(not(target_os = "linux"))]
+const SCM_PIDFD: i32 = i32::MIN;
+
+/// Whether a number came whole, and is no error's.
+fn is_descriptor(data: &[u8]) -> bool {
+    data.try_into().is_ok_and(|number| RawFd::from_ne_bytes(number) >= 0)
 }
 
 fn own(number: &[u8]) -> OwnedFd {
