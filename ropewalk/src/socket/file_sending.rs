@@ -5,6 +5,8 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 
+use rustix::io::Errno;
+
 use super::deadline::{Budget, Until};
 use super::{Flags, Kind, Socket, sys};
 use crate::error::{Error, ErrorKind, Operation, Result};
@@ -26,8 +28,8 @@ impl Socket {
     /// start: `sendfile(2)` has no flag for it.
     ///
     /// # Errors
-    /// As [`Socket::send`]; `InvalidInput` from a non-blocking socket; `Unsupported` for what
-    /// is no stream; what reading the file says. [`Error::sent`] says how many bytes were sent.
+    /// As [`Socket::send`]; `InvalidInput` from a non-blocking socket, or for a file that was not
+    /// opened to be read; `Unsupported` for what is no stream; what reading the file says. [`Error::sent`] says how many bytes were sent.
     ///
     /// ```
     /// use ropewalk::socket::*;
@@ -73,6 +75,12 @@ impl Socket {
         let sent = sending.sent;
         match outcome.and(sending.leave()) {
             Ok(()) => Ok(sent),
+            Err(error) if Errno::from_io_error(&error) == Some(Errno::BADF) => {
+                // The socket is open: it was borrowed.
+                let cause = "the file was not opened to be read";
+                let error = Error::new(Operation::Send, ErrorKind::InvalidInput, cause);
+                Err(error.with_sent(sent as usize)) // as below
+            }
             // As wide as 64 bits.
             Err(error) => Err(self.failed(Operation::Send, error).with_sent(sent as usize)),
         }

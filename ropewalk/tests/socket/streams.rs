@@ -221,3 +221,15 @@ fn a_socket_is_read_and_written_as_any_stream() {
     assert_eq!(error.kind(), IoKind::ConnectionReset);
     assert!(error.to_string().starts_with("cannot receive from 127.0.0.1:"), "{error}");
 }
+
+#[test]
+#[cfg(unix)] // Windows says that it is not permitted
+fn a_file_that_may_not_be_read_is_told_from_a_closed_socket() {
+    let (ours, _theirs) = tcp_pair();
+    let path = std::env::temp_dir().join(format!("ropewalk-unread-{}", std::process::id()));
+    let file = std::fs::File::create(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    let error = ours.send_file(&file, 0, None).unwrap_err();
+    assert_eq!((error.kind(), error.sent()), (ErrorKind::InvalidInput, Some(0)), "{error}");
+    assert!(error.to_string().contains("not opened to be read"), "{error}");
+}
