@@ -81,7 +81,8 @@ impl Socket {
     /// options can still be asked for.
     ///
     /// Ask before the call that may have to be ended. One that waits already is woken on Linux
-    /// by the shutdown, whatever it is; on macOS and the BSDs if it receives from a connected
+    /// by the shutdown, whatever it is but a connect to a Unix listener whose queue is full, or a
+    /// datagram to a full Unix receiver; on macOS and the BSDs if it receives from a connected
     /// peer, or sends; on Windows only if it has a deadline, and meets it.
     ///
     /// It costs three descriptors; and the socket's own is non-blocking from now on, which
