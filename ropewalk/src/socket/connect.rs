@@ -40,7 +40,15 @@ impl Socket {
     /// # }
     /// ```
     pub fn connect(&self, to: impl TryInto<Target, Error: Into<Error>>) -> Result<()> {
-        let mut budget = self.mode.budget();
+        self.connect_within(to, self.mode.budget())
+    }
+
+    /// The same within what is left of a time that had begun before.
+    pub(super) fn connect_within(
+        &self,
+        to: impl TryInto<Target, Error: Into<Error>>,
+        mut budget: Budget<'_>,
+    ) -> Result<()> {
         let (target, address) = self.address(to, Operation::Connect, &mut budget)?;
         self.connect_to(&address, budget)?.map_err(|error| match error.kind() {
             io::ErrorKind::WouldBlock => Error::without_address(Operation::Connect, error),

@@ -98,12 +98,13 @@ fn connection_to_one(
     timeout: Option<Duration>,
     source: Option<&Target>,
 ) -> Result<Socket> {
+    let mut budget = Budget::of(timeout);
     let socket = Socket::new(family_for(&to).unwrap_or(Family::Inet), Kind::Stream)?;
     socket.set_timeout(timeout)?;
     if let Some(source) = source {
-        socket.bind(source.clone())?;
+        socket.bind_within(source.clone(), &mut budget)?;
     }
-    socket.connect(to)?;
+    socket.connect_within(to, budget)?;
     Ok(socket)
 }
 

@@ -29,7 +29,8 @@ impl Socket {
     ///
     /// # Errors
     /// As [`Socket::send`]; `InvalidInput` from a non-blocking socket, or for a file that was not
-    /// opened to be read; `Unsupported` for what is no stream; what reading the file says. [`Error::sent`] says how many bytes were sent.
+    /// opened to be read; `Unsupported` for what is no stream; what reading the file says.
+    /// [`Error::sent`] says how many bytes were sent.
     ///
     /// ```
     /// use ropewalk::socket::*;

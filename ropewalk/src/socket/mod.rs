@@ -285,7 +285,15 @@ impl Socket {
     /// # }
     /// ```
     pub fn bind(&self, at: impl TryInto<Target, Error: Into<Error>>) -> Result<()> {
-        let (target, address) = self.address(at, Operation::Bind, &mut self.mode.budget())?;
+        self.bind_within(at, &mut self.mode.budget())
+    }
+
+    fn bind_within(
+        &self,
+        at: impl TryInto<Target, Error: Into<Error>>,
+        budget: &mut Budget<'_>,
+    ) -> Result<()> {
+        let (target, address) = self.address(at, Operation::Bind, budget)?;
         let socket = self.open(Operation::Bind)?;
         socket.bind(&address).map_err(|error| Error::from_io(Operation::Bind, target, error))
     }
