@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rustix::event::PollFlags;
 
@@ -17,7 +17,16 @@ use crate::limits;
 
 /// A pool that asks the system's resolver.
 #[derive(Default)]
-pub(crate) struct Resolver(Arc<Pool>);
+pub(crate) struct Resolver(OfProcess);
+
+/// The pool of a process, and of the child that was forked with it. A child has no thread of its
+/// parent's, and a lock that one of them held then stays locked there: it touches none of it.
+#[derive(Default)]
+struct OfProcess {
+    process: OnceLock<u32>,
+    pool: Arc<Pool>,
+    child: OnceLock<Box<OfProcess>>,
+}
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -36,8 +45,6 @@ struct State {
     threads: usize,
     idle: usize,
     closed: bool,
-    /// Whose threads they are: a forked child has none of its parent's.
-    process: u32,
 }
 
 impl Resolver {
@@ -53,8 +60,8 @@ impl Resolver {
     }
 
     fn ask(&self, job: Job) -> Result<()> {
-        let mut state = self.0.lock();
-        state.forget_the_parents();
+        let pool = self.0.pool();
+        let mut state = pool.lock();
         if state.waiting.len() >= limits::RESOLVER_WAITING {
             let many = format!("{} names wait to be resolved already", limits::RESOLVER_WAITING);
             return Err(Error::new(Operation::Resolve, ErrorKind::Full, many)
@@ -62,10 +69,10 @@ impl Resolver {
         }
         state.waiting.push_back(job);
         if state.idle < state.waiting.len() && state.threads < limits::RESOLVER_THREADS {
-            let pool = self.0.clone();
+            let worker = pool.clone();
             let started = std::thread::Builder::new()
                 .name("ropewalk-resolver".into())
-                .spawn(move || pool.work());
+                .spawn(move || worker.work());
             match started {
                 Ok(_) => state.threads += 1,
                 // Others will take it; without any, nobody would.
@@ -76,7 +83,7 @@ impl Resolver {
                 Err(error) => tracing::warn!("no further resolver thread: {error}"),
             }
         }
-        self.0.more.notify_one();
+        pool.more.notify_one();
         Ok(())
     }
 }
@@ -84,17 +91,20 @@ impl Resolver {
 impl Drop for Resolver {
     fn drop(&mut self) {
         // A thread inside getaddrinfo cannot be stopped; it ends when it returns.
-        self.0.lock().closed = true;
-        self.0.more.notify_all();
+        let pool = self.0.pool();
+        pool.lock().closed = true;
+        pool.more.notify_all();
     }
 }
 
-impl State {
-    fn forget_the_parents(&mut self) {
+impl OfProcess {
+    fn pool(&self) -> &Arc<Pool> {
         let process = std::process::id();
-        if self.process != process {
-            *self = State { process, ..State::default() };
+        let mut of = self;
+        while *of.process.get_or_init(|| process) != process {
+            of = of.child.get_or_init(Box::default);
         }
+        &of.pool
     }
 }
 
