@@ -205,7 +205,7 @@ impl<'m> Budget<'m> {
         mut call: impl FnMut() -> io::Result<T>,
     ) -> io::Result<T> {
         // Else a peer that sends a byte whenever it is asked for one would never meet it.
-        if let Some((_, Duration::ZERO)) = self.left_of_whole() {
+        if self.has_passed() {
             return Err(self.expired());
         }
         loop {
@@ -299,6 +299,15 @@ impl<'m> Budget<'m> {
         Some(whole.map_or(left, |whole| whole.min(left)))
     }
 
+    /// Whether the deadline has passed, if it is fixed already: at the first wait.
+    fn has_passed(&mut self) -> bool {
+        let left = match self.began {
+            Some(_) => self.left(),
+            None => self.left_of_whole().map(|(_, left)| left),
+        };
+        left == Some(Duration::ZERO)
+    }
+
     /// What all calls together had, and what is left of it.
     fn left_of_whole(&self) -> Option<(Duration, Duration)> {
         let within = self.whole?.within.lock().unwrap_or_else(PoisonError::into_inner);
@@ -337,5 +346,38 @@ pub(crate) fn timespec(wait: Duration) -> Timespec {
     Timespec {
         tv_sec: wait.as_secs().try_into().unwrap_or(i64::MAX),
         tv_nsec: wait.subsec_nanos() as _, // below 10^9: it fits whatever the width
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test's way to fail")]
+
+    use super::*;
+    use crate::error::Operation;
+    use crate::socket::socketpair;
+
+    /// As a call of several steps meets it whose peer is slow once, and then never again.
+    #[test]
+    fn a_deadline_that_was_fixed_passes_though_there_is_nothing_more_to_wait_for() {
+        let (ours, theirs) = socketpair().unwrap();
+        theirs.send_all(b"x").unwrap();
+        let socket = ours.open(Operation::Receive).unwrap();
+        let mut budget = Budget::of(Some(Duration::from_millis(20)));
+        let mut steps = 0;
+        let mut slow_once = || {
+            steps += 1;
+            if steps == 1 { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+        };
+        budget.call(socket, Until::Readable, &mut slow_once).unwrap();
+        let watchdog = MachineClock::begin();
+        let error = loop {
+            assert!(watchdog.now() - Time::ZERO < Duration::from_secs(60), "it never passes");
+            match budget.call(socket, Until::Readable, || Ok(())) {
+                Ok(()) => {}
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }
 }
