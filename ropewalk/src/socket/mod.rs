@@ -44,7 +44,7 @@
 //! | `create_server(address, …)` | [`create_server`], [`create_server_with`] | the address tells the family; all interfaces are IPv4, as there |
 //! | `has_dualstack_ipv6()` | [`has_dualstack_ipv6`] | |
 //! | `socketpair()` | [`socketpair`], [`socketpair_of`] | of IPv4 and IPv6 everywhere |
-//! | `getaddrinfo()`, `gethostbyname()` | [`getaddrinfo`], [`getaddrinfo_timeout`] | a port out of range is refused |
+//! | `getaddrinfo()`, `gethostbyname()` | [`getaddrinfo`], [`getaddrinfo_timeout`] | a port out of range is refused; letters beyond ASCII go to the resolver as they are (Python's become `xn--`) |
 //! | `getnameinfo()`, `gethostbyaddr()` | [`getnameinfo`], [`getnameinfo_timeout`] | |
 //! | `gethostname()`, `getfqdn()` | [`gethostname`], [`getfqdn`] | |
 //! | `getservbyname()`, `getservbyport()` | [`getservbyname`], [`getservbyport`] | a kind of socket, not a protocol's name |

@@ -95,7 +95,19 @@ fn first_of(host: &str, port: u16, family: Family, budget: &mut Budget<'_>) -> R
 /// The addresses of a name, within the budget.
 pub(super) fn addresses(host: &str, port: u16, budget: &mut Budget<'_>) -> Result<Vec<SocketAddr>> {
     let asked = host.to_owned();
-    resolver::within(budget, move || lookup(&asked, port)).map_err(|error| error.at(host))
+    resolver::within(budget, move || lookup(&asked, port))
+        .map_err(|error| beyond_ascii(error.at(host), host))
+}
+
+/// The name goes to the resolver as it is written: its rules for other letters are not ours to
+/// guess (Python has IDNA's of 2003).
+pub(super) fn beyond_ascii(error: Error, host: &str) -> Error {
+    match error.kind() {
+        ErrorKind::NotFound if !host.is_ascii() => {
+            error.with_remedy("write the host's `xn--` form")
+        }
+        _ => error,
+    }
 }
 
 /// A flow of IPv6 has 20 bits. std keeps it as the system takes it, in the network's order.

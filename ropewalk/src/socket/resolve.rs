@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::deadline::Budget;
 use super::sys::{self, Asked, Found};
-use super::{Family, Kind, resolver};
+use super::{Family, Kind, name, resolver};
 use crate::addr::{Addr, parse_port};
 use crate::error::{Error, ErrorKind, Operation, Result};
 
@@ -205,13 +205,13 @@ pub fn getaddrinfo_timeout<'a>(
             Some(name.to_owned())
         }
     };
-    let name = host.map(str::to_owned);
-    let ask = move || sys::addresses(name.as_deref(), port.as_deref(), asked);
+    let asked_host = host.map(str::to_owned);
+    let ask = move || sys::addresses(asked_host.as_deref(), port.as_deref(), asked);
     let found = resolver::within(&mut Budget::of(timeout), ask).map_err(|error| {
         let helps = matches!(service, Service::Name(_)) && error.kind() == ErrorKind::NotFound;
         match error.at(about()) {
             error if helps => error.with_remedy("check both names, or give them in numbers"),
-            error => error,
+            error => name::beyond_ascii(error, host.unwrap_or_default()),
         }
     })?;
     Ok(found.into_iter().filter_map(answer_of).collect())
@@ -301,7 +301,7 @@ pub fn getnameinfo_timeout(
     timeout: Option<Duration>,
 ) -> Result<(String, String)> {
     let failed = |error: Error| error.during(Operation::Resolve).at(addr);
-    super::name::check_flow(addr)
+    name::check_flow(addr)
         .map_err(|cause| failed(Error::new(Operation::Resolve, ErrorKind::InvalidInput, cause)))?;
     let flags = [
         (hints.numeric_host, sys::numbers::NI_NUMERICHOST),

@@ -154,6 +154,20 @@ fn a_name_without_an_address_is_told_as_such() {
 }
 
 #[test]
+fn a_name_beyond_ascii_that_is_not_found_says_how_it_is_written() {
+    let host = "no-such-h\u{f6}st.invalid";
+    let hints = Hints::default();
+    for error in [
+        stream(AF_INET).connect((host, 80)).unwrap_err(),
+        create_connection((host, 80), None).unwrap_err(),
+        getaddrinfo(Some(host), 80, hints).unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+        assert!(error.to_string().ends_with("; write the host's `xn--` form"), "{error}");
+    }
+}
+
+#[test]
 fn a_name_with_a_zero_byte_is_refused() {
     let error = stream(AF_INET).connect(("local\0host", 80)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
