@@ -42,6 +42,9 @@ here("peek_a_datagram")(
 here("peek_a_part_of_a_datagram")(
     lambda: received(b"hello", lambda s: (s.recv(2, MSG_PEEK), s.recv(9)))
 )
+here("whether_it_was_cut_asked_for")(
+    lambda: received(b"hello", lambda s: s.recv_into(bytearray(2), 0, MSG_TRUNC))
+)
 here("do_not_wait")(lambda: of_nothing(MSG_DONTWAIT))
 here("do_not_wait_with_a_timeout")(lambda: with_timeout(bound(), 0.01).recvfrom(16, MSG_DONTWAIT))
 here("do_not_wait_though_there_is_some")(lambda: sent(b"hello", lambda s: s.recv(16, MSG_DONTWAIT)))

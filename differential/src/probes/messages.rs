@@ -129,6 +129,9 @@ probes! { "messages":
     peek_a_part_of_a_datagram = received(b"hello", |s| {
         Ok((s.recv_with(2, MSG_PEEK)?, s.recv(9)?))
     })?;
+    whether_it_was_cut_asked_for = received(b"hello", |s| {
+        s.recv_into_with(&mut [0; 2], MSG_TRUNC)
+    })?;
     do_not_wait = {
         let (_client, server) = pair()?;
         server.recv_with(16, MSG_DONTWAIT)?
