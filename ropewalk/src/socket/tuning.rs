@@ -59,7 +59,7 @@ impl Socket {
     #[doc(alias = "SO_KEEPALIVE")]
     pub fn set_keep_alive(&self, keep_alive: impl Into<Option<KeepAlive>>) -> Result<()> {
         let keep_alive = keep_alive.into();
-        self.set_option(SOL_SOCKET, SO_KEEPALIVE, keep_alive.is_some().into())?;
+        // What is refused leaves it as it was: it is switched last.
         let KeepAlive { idle, interval, count } = keep_alive.unwrap_or_default();
         for (name, value) in [
             (sys::options::KEEP_IDLE, idle.map(whole_seconds)),
@@ -70,7 +70,7 @@ impl Socket {
                 self.set_option(IPPROTO_TCP, name, within(value)?)?;
             }
         }
-        Ok(())
+        self.set_option(SOL_SOCKET, SO_KEEPALIVE, keep_alive.is_some().into())
     }
 
     /// What is set, the system's defaults included; `None` if a silent peer is not probed.
@@ -102,7 +102,8 @@ impl Socket {
     /// (`TCP_USER_TIMEOUT`, in whole milliseconds); `None` is the system's default. Linux.
     ///
     /// # Errors
-    /// `Unsupported` on other systems; `InvalidInput` for more than 24 days.
+    /// `Unsupported` on other systems; `InvalidInput` for no time, and for more than 24
+    /// days.
     ///
     /// ```
     /// # #[cfg(target_os = "linux")]
@@ -120,6 +121,10 @@ impl Socket {
     #[doc(alias = "TCP_USER_TIMEOUT")]
     pub fn set_user_timeout(&self, timeout: Option<Duration>) -> Result<()> {
         let name = lacking(sys::options::USER_TIMEOUT, "a timeout of what was sent")?;
+        if timeout == Some(Duration::ZERO) {
+            let cause = "no time was given, which the system takes as its default: that is `None`";
+            return Err(Error::new(Operation::Configure, ErrorKind::InvalidInput, cause));
+        }
         let millis = timeout.unwrap_or_default().as_nanos().div_ceil(1_000_000);
         self.set_option(IPPROTO_TCP, name, within(millis)?)
     }

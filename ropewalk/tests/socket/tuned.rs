@@ -123,3 +123,20 @@ fn an_option_where_it_has_no_meaning_is_refused() {
     let error = client.set_option_length(SOL_SOCKET, SO_KEEPALIVE, 0).unwrap_err();
     assert_eq!(error.raw_os_error(), Some(libc::EINVAL), "the length is what was given");
 }
+
+#[test]
+fn a_keep_alive_that_is_refused_leaves_it_as_it_was() {
+    let (client, _server) = tcp_pair();
+    let none = Some(Duration::ZERO);
+    let error = client.set_keep_alive(KeepAlive { interval: none, ..KeepAlive::default() });
+    assert_eq!(error.unwrap_err().kind(), ErrorKind::InvalidInput);
+    assert_eq!(client.keep_alive().unwrap(), None);
+}
+
+#[test]
+#[cfg(target_os = "linux")] // it alone has it
+fn no_time_for_what_was_sent_is_not_taken_for_the_default() {
+    let (client, _server) = tcp_pair();
+    let error = client.set_user_timeout(Some(Duration::ZERO)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+}
