@@ -94,7 +94,10 @@ impl Socket {
     /// Takes a descriptor over, and asks the system what it is: family, kind and protocol. It
     /// blocks until it is told otherwise, whatever the descriptor's mode was.
     ///
-    /// Python's `fromfd` copies the descriptor first: `try_clone_to_owned` does.
+    /// Python's `fromfd` copies the descriptor first: `try_clone_to_owned` does. Such a copy shares
+    /// the system's mode with the socket that it was made of, and neither knows of the other: once
+    /// one had a timeout and is told to block again, the other's deadlines no longer hold. A copy
+    /// by [`Socket::dup`] is known.
     /// `Socket::from` takes one over without an error: what is no socket says so in each call.
     ///
     /// # Errors
