@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::deadline::Budget;
-use super::race::{Race, family_of};
+use super::race::{Race, check_source, family_of};
 use super::{Family, IPPROTO_IPV6, IPV6_V6ONLY, Kind, SO_REUSEADDR, SOL_SOCKET, Socket};
 use super::{name, sys};
 use crate::addr::{Addr, Target, interleaved};
@@ -102,6 +102,9 @@ fn connection_to_one(
     let socket = Socket::new(family_for(&to).unwrap_or(Family::Inet), Kind::Stream)?;
     socket.set_timeout(timeout)?;
     if let Some(source) = source {
+        if let Target::Addr(Addr::Ip(ip)) = &to {
+            check_source(source, *ip)?;
+        }
         socket.bind_within(source.clone(), &mut budget)?;
     }
     socket.connect_within(to, budget)?;

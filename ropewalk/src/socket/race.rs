@@ -147,6 +147,7 @@ fn begin(
         .map_err(failed(Operation::Open))?;
     socket.set_nonblocking(true).map_err(failed(Operation::Configure))?;
     if let Some(source) = source {
+        check_source(source, to)?;
         let address = name::resolve(source, family_of(to), Operation::Bind, budget)?;
         socket.bind(&address).map_err(|error| Error::from_io(Operation::Bind, source, error))?;
     }
@@ -154,6 +155,17 @@ fn begin(
         Ok(()) => Ok((Attempt { to, socket }, Progress::Made)),
         Err(error) if goes_on(&error) => Ok((Attempt { to, socket }, Progress::Begun)),
         Err(error) => Err(failed(Operation::Connect)(error)),
+    }
+}
+
+/// An IPv4 source would do for a socket of IPv6, as its mapped address, and then reach nobody.
+pub(super) fn check_source(source: &Target, to: SocketAddr) -> Result<(), Error> {
+    match source {
+        Target::Addr(Addr::Ip(ip)) if ip.is_ipv4() && to.ip().to_canonical().is_ipv6() => {
+            let cause = "an IPv4 source does not reach an IPv6 address";
+            Err(Error::new(Operation::Bind, ErrorKind::InvalidInput, cause).at(source))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -156,3 +156,21 @@ fn an_address_with_a_scope_is_understood() {
     let Some(std::net::SocketAddr::V6(v6)) = found[0].addr.ip() else { panic!("{found:?}") };
     assert_eq!(v6.scope_id(), index);
 }
+
+#[test]
+fn a_source_of_the_other_family_is_refused_as_such() {
+    for (to, source) in [("::1", "127.0.0.1"), ("127.0.0.1", "::1")] {
+        let error = create_connection_from((to, 9), Some(WATCHDOG), (source, 0)).unwrap_err();
+        let what = (error.operation(), error.kind());
+        assert_eq!(what, (Operation::Bind, ErrorKind::InvalidInput), "{error}");
+        assert!(
+            error.to_string().contains("IPv4") && error.to_string().contains("IPv6"),
+            "{error}"
+        );
+    }
+    // What is IPv4 by another name is reached by it.
+    let server = create_server(("127.0.0.1", 0)).unwrap();
+    let port = server.local_addr().unwrap().port().unwrap();
+    let mapped = std::net::SocketAddr::new("::ffff:127.0.0.1".parse().unwrap(), port);
+    create_connection_from(mapped, Some(WATCHDOG), ("127.0.0.1", 0)).unwrap();
+}
