@@ -212,12 +212,15 @@ impl<R: Request, S: BaseServer<R>, M: MixIn> Server<R, S, M> {
 
     /// The next request, if there is one.
     fn take_from_any(&self, sockets: &[ServerSocket]) -> Result<Option<R>> {
+        let mut failed = Ok(None);
         for socket in sockets {
-            if let Some(request) = self.worker.receive(socket)? {
-                return Ok(Some(request));
+            match self.worker.receive(socket) {
+                Ok(None) => {}
+                Ok(request) => return Ok(request),
+                Err(error) => failed = Err(error), // another socket may have one
             }
         }
-        Ok(None)
+        failed
     }
 }
 

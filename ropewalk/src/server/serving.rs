@@ -134,11 +134,15 @@ impl<R: Request, S: BaseServer<R>, M: MixIn> Server<R, S, M> {
                 return Ok(false);
             }
             let left = until.map(|until| until - clock.now());
-            for socket in self.wait(self.asked(), left)? {
-                if self.take(socket)? {
-                    return Ok(true);
+            let mut failed = Ok(());
+            for socket in self.wait(&self.asked(), left)? {
+                match self.take(socket) {
+                    Ok(true) => return Ok(true),
+                    Ok(false) => {}
+                    Err(error) => failed = Err(error), // another socket may have one
                 }
             }
+            failed?;
             if until.is_some_and(|until| until <= clock.now()) {
                 self.worker.server.handle_timeout();
                 return Ok(false);
@@ -284,32 +288,33 @@ impl<R: Request, S: BaseServer<R>, M: MixIn> Server<R, S, M> {
     pub(super) fn serve_until_asked(&self) -> Result<()> {
         let state = &self.worker.state;
         let clock = MachineClock::begin();
-        let mut pause = Pause::default();
+        let mut pauses: Vec<Pause> = self.sockets.iter().map(|_| Pause::default()).collect();
         while !state.is_asked() {
-            let left = pause.until.map(|until| until - clock.now());
-            let asked = if left.is_some() { &[] } else { self.asked() };
-            let ready = self.wait(asked, left)?;
-            // Time is over, or a worker gave back what accepting lacked.
-            let tries_again = pause.until.take().is_some();
-            let ready = if tries_again { self.sockets.iter().collect() } else { ready };
-            for socket in ready {
+            let until = pauses.iter().filter_map(|pause| pause.until).min();
+            let asked = self.asked().into_iter().zip(&pauses);
+            let asked = asked.filter(|(_, pause)| pause.until.is_none());
+            let asked: Vec<_> = asked.map(|(socket, _)| socket).collect();
+            let ready = self.wait(&asked, until.map(|until| until - clock.now()))?;
+            for (socket, pause) in self.sockets.iter().zip(&mut pauses) {
+                // Time is over, or a worker gave back what accepting lacked.
+                let tries_again = pause.until.take().is_some();
+                if !tries_again && !ready.iter().any(|ready| std::ptr::eq(*ready, socket)) {
+                    continue;
+                }
                 match self.take(socket) {
                     Ok(taken) => pause.end(taken, socket),
-                    Err(error) => {
-                        pause.begin(&error, socket, clock.now());
-                        break; // the other sockets would be told the same
-                    }
+                    Err(error) => pause.begin(&error, socket, clock.now()),
                 }
             }
-            state.heed_ends(pause.until.is_some());
+            state.heed_ends(pauses.iter().any(|pause| pause.until.is_some()));
             self.tend();
         }
         Ok(())
     }
 
     /// The sockets to ask for requests: none while the mix-in has no room for one.
-    fn asked(&self) -> &[ServerSocket] {
-        if self.has_room() { &self.sockets } else { &[] }
+    fn asked(&self) -> Vec<&ServerSocket> {
+        if self.has_room() { self.sockets.iter().collect() } else { Vec::new() }
     }
 
     /// What is done after each wake-up.
@@ -380,7 +385,7 @@ impl<R: Request, S: BaseServer<R>, M: MixIn> Server<R, S, M> {
     /// is over.
     pub(super) fn wait<'a>(
         &self,
-        sockets: &'a [ServerSocket],
+        sockets: &[&'a ServerSocket],
         left: Option<Duration>,
     ) -> Result<Vec<&'a ServerSocket>> {
         let state = &self.worker.state;
@@ -403,7 +408,7 @@ impl<R: Request, S: BaseServer<R>, M: MixIn> Server<R, S, M> {
         if state.above().is_some() && !seen[1].is_empty() {
             state.end();
         }
-        let seen = sockets.iter().zip(&seen[2..]);
+        let seen = sockets.iter().copied().zip(&seen[2..]);
         Ok(seen.filter(|(_, seen)| !seen.is_empty()).map(|(socket, _)| socket).collect())
     }
 

@@ -1,7 +1,8 @@
 //! Making a server otherwise than by an address: of sockets that others have bound, or of
 //! one's own; and what can be asked of it.
 
-use std::net::{TcpListener, UdpSocket};
+use std::io::Write;
+use std::net::{Shutdown, SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::sync::{Arc, Mutex};
 
@@ -18,7 +19,7 @@ use ropewalk::{Addr, Error};
 use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::folder::Folder;
-use crate::serve::{Trace, ask, datagrams, dial, read_all, serve};
+use crate::serve::{A_MOMENT, Trace, ask, datagrams, dial, read_all, serve};
 
 struct Echo;
 
@@ -76,6 +77,59 @@ fn sockets_that_listen_are_served_and_neither_bound_nor_activated() {
     }
     hooks.0.note("no more");
     assert_eq!(hooks.0.at_least(1), ["no more"]);
+}
+
+/// Says whether its answers leave at once.
+struct Tells(bool);
+
+impl StreamRequestHandler for Tells {
+    fn handle(&mut self, request: &mut StreamRequest) -> HandlerResult {
+        let leaves_at_once = request.no_delay()?;
+        Ok(request.send_all(leaves_at_once.to_string().as_bytes())?)
+    }
+    fn disable_nagle_algorithm(&self) -> bool {
+        self.0
+    }
+}
+
+#[test]
+fn small_answers_leave_at_once_whoever_has_bound_the_socket() {
+    for at_once in [true, false] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let server = TcpServer::from_sockets(vec![listener.into()], move || Tells(at_once));
+        assert_eq!(ask(serve(server.unwrap()).dial(), b""), at_once.to_string());
+    }
+}
+
+/// Of a server with two sockets the first accepts nobody from now on, but says so each time.
+fn with_a_broken_socket() -> (TcpServer<fn() -> Echo>, SocketAddr) {
+    let listeners = [0; 2].map(|_| TcpListener::bind("127.0.0.1:0").unwrap());
+    let broken = listeners[0].try_clone().unwrap();
+    let sockets = listeners.map(Socket::from).into();
+    let server = TcpServer::from_sockets(sockets, (|| Echo) as fn() -> Echo).unwrap();
+    let whole = server.addrs().nth(1).unwrap().ip().unwrap();
+    rustix::net::shutdown(&broken, rustix::net::Shutdown::Both).unwrap();
+    (server, whole)
+}
+
+#[test]
+fn a_socket_that_is_broken_keeps_no_client_of_another_waiting() {
+    let (server, whole) = with_a_broken_socket();
+    let _served = serve(server);
+    for _ in 0..3 {
+        assert_eq!(ask(dial(whole), b"hello"), "hello");
+    }
+}
+
+#[test]
+fn a_socket_that_is_broken_keeps_no_client_from_handle_request_or_a_close() {
+    let (server, whole) = with_a_broken_socket();
+    let (first, mut second) = (dial(whole), dial(whole));
+    first.shutdown(Shutdown::Write).unwrap();
+    assert!(server.handle_request().unwrap());
+    second.write_all(b"hello").unwrap();
+    assert_eq!(server.close(A_MOMENT).unwrap().finished, 1);
+    assert_eq!(read_all(second), "hello");
 }
 
 #[test]
