@@ -30,7 +30,10 @@ impl<S> Worker<S> {
             Err(error)
                 if matches!(
                     error.kind(),
-                    ErrorKind::WouldBlock | ErrorKind::Aborted | ErrorKind::Reset
+                    ErrorKind::WouldBlock
+                        | ErrorKind::Aborted
+                        | ErrorKind::Reset
+                        | ErrorKind::Refused // what a connected datagram socket has met
                 ) =>
             {
                 Ok(None)

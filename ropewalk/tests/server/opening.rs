@@ -5,6 +5,7 @@ use std::io::Write;
 use std::net::{Shutdown, SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use ropewalk::addr::Site;
 use ropewalk::error::ErrorKind;
@@ -148,6 +149,30 @@ fn a_datagram_socket_that_is_handed_over_is_served() {
     client.send(b"hello").unwrap();
     let mut answer = [0; 8];
     assert_eq!(client.recv(&mut answer).unwrap(), 5);
+}
+
+/// Waits for a moment alone.
+struct Hasty;
+
+impl BaseServer<DatagramRequest> for Hasty {
+    type Handler = Echo;
+    fn handler(&self, _: &Addr) -> Echo {
+        Echo
+    }
+    fn timeout(&self) -> Option<Duration> {
+        Some(A_MOMENT)
+    }
+}
+
+#[test]
+fn a_peer_that_is_gone_is_no_fault_of_a_server_that_is_connected_with_it() {
+    let [ours, theirs] = [0; 2].map(|_| UdpSocket::bind("127.0.0.1:0").unwrap());
+    ours.connect(theirs.local_addr().unwrap()).unwrap();
+    let knocks = ours.try_clone().unwrap();
+    let server = UdpServer::from_sockets(vec![ours.into()], Hasty).unwrap();
+    drop(theirs);
+    knocks.send(b"nobody reads this").unwrap(); // and so the next call on the socket is told
+    assert!(!server.handle_request().unwrap());
 }
 
 #[test]
