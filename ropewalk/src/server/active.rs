@@ -81,6 +81,8 @@ pub(super) enum Wish {
 pub(super) enum Reach {
     /// It is a datagram, or its connection was taken away.
     No,
+    /// Not yet: an engine is on its way.
+    Coming,
     Socket(Weak<Socket>),
     Engine(Remote),
     /// It runs in another process, which is told so; whether it could be.
@@ -157,11 +159,10 @@ impl Active {
         entry.reach = Reach::Engine(remote);
     }
 
+    /// It knows better than whoever asked it whether it was cut.
     pub(super) fn engine_left(&self, key: u64, was_cut: bool) {
         if let Some(entry) = self.lock().requests.get_mut(&key) {
-            if was_cut {
-                entry.wish = Wish::BeCut;
-            }
+            entry.wish = if was_cut { Wish::BeCut } else { Wish::GoOn };
             entry.reach = Reach::No;
         }
     }
@@ -248,9 +249,12 @@ impl Active {
 
 impl Entry {
     fn ask(&mut self, wish: Wish) -> Option<()> {
+        if self.is_begun && matches!(self.reach, Reach::No) {
+            return None; // whenever it ends, that is its own doing
+        }
         self.wish = self.wish.max(wish);
         match (&self.reach, wish) {
-            (Reach::No, _) | (_, Wish::GoOn) => None,
+            (Reach::No | Reach::Coming, _) | (_, Wish::GoOn) => None,
             // What its handler reads has an end; and what it writes, if it is cut.
             (Reach::Socket(socket), Wish::End) => shut_down(socket, Shutdown::Read),
             (Reach::Socket(socket), Wish::BeCut) => shut_down(socket, Shutdown::Both),
@@ -293,10 +297,12 @@ impl UnderWay {
         self.is_begun
     }
 
-    /// Its connection goes elsewhere, and is nobody's to cut.
+    /// Its connection goes elsewhere, and is nobody's to cut, unless it goes to an engine.
     pub(super) fn let_go(&self) {
         if let Some(entry) = self.state.active().lock().requests.get_mut(&self.key) {
-            entry.reach = Reach::No;
+            if !matches!(entry.reach, Reach::Coming) {
+                entry.reach = Reach::No;
+            }
         }
     }
 
@@ -310,6 +316,9 @@ impl UnderWay {
     /// The engine that is to run its protocol, known to this server.
     pub(super) fn guest(&self) -> Guest {
         self.state.has_guests();
+        if let Some(entry) = self.state.active().lock().requests.get_mut(&self.key) {
+            entry.reach = Reach::Coming;
+        }
         Guest::new(self.key, self.state.clone())
     }
 }

@@ -170,6 +170,7 @@ pub struct ProtocolHandler<F>(Protocols<F>);
 
 impl<F: Factory + Send + 'static> BaseRequestHandler<StreamRequest> for ProtocolHandler<F> {
     fn handle(&mut self, request: &mut StreamRequest) -> HandlerResult {
+        let mut leaving = Leaving(request.under_way.guest(), Report::default());
         // From here on the machine closes it, in its own way.
         let Some(mut socket) = request.detach() else { return Ok(()) };
         let peer = &request.client_address;
@@ -177,7 +178,6 @@ impl<F: Factory + Send + 'static> BaseRequestHandler<StreamRequest> for Protocol
             .map_err(|error| Error::from_io(Operation::Accept, peer, error))?;
         let alarm = request.alarm.take().map_or_else(|| new_alarm(peer), Ok)?;
         let alarm = alarm.obeying(request.server.orders());
-        let mut leaving = Leaving(request.under_way.guest(), Report::default());
         leaving.1 = self.0.serve(&leaving.0, alarm, io, peer)?;
         Ok(())
     }

@@ -9,8 +9,9 @@ use std::time::Duration;
 use ropewalk::limits;
 use ropewalk::protocol::Kind;
 use ropewalk::server::{
-    BaseServer, CloseReport, HandlerResult, MixIn, Pooling, Protocols, Request, Serial, Server,
-    StreamRequest, StreamRequestHandler, TcpServer, Threading, ThreadingTcpServer, UdpServer,
+    BaseServer, CloseReport, DatagramRequest, HandlerResult, MixIn, Pooling, Protocols, Request,
+    Serial, Server, StreamRequest, StreamRequestHandler, TcpServer, Threading, ThreadingTcpServer,
+    UdpServer,
 };
 use ropewalk::{Addr, Protocol, Reason, Transport};
 
@@ -379,6 +380,34 @@ fn protocols_that_stay_are_reset_at_the_end_of_the_grace() {
     protocols_are_cut::<Serial>();
     protocols_are_cut::<Threading>();
     protocols_are_cut::<Pooling>();
+}
+
+/// Nothing can be done to a datagram's handler, and so nothing was.
+#[test]
+fn a_datagram_at_work_is_nobodys_to_cut() {
+    let (hooks, gate) = gate(Bounds::default());
+    let server = Server::<DatagramRequest, _, Threading>::new(LOOPBACK, hooks).unwrap();
+    datagrams(at(&server)).send(b"x").unwrap();
+    assert!(server.handle_request().unwrap());
+    gate.comes();
+    assert_eq!(server.shutdown_handle().abort_clients(), 0);
+    let closes = Closes::new(server, WATCHDOG);
+    closes.waits();
+    gate.go_on();
+    assert_report(&closes.reports(), 1, &[], &[]);
+}
+
+#[test]
+fn protocols_that_come_to_their_end_at_a_grace_of_zero_were_not_cut() {
+    let (server, told) = of_protocols::<Threading>(false);
+    let mut client = dial(at(&server));
+    assert!(server.handle_request().unwrap());
+    client.write_all(b"x").unwrap();
+    client.read_exact(&mut [0; 1]).unwrap(); // it is there
+    let report = Closes::new(server, Duration::ZERO).reports();
+    assert_eq!(told.recv_timeout(WATCHDOG).unwrap(), Kind::Closed);
+    assert_eq!(read_all(client), "");
+    assert_report(&report, 1, &[], &[]);
 }
 
 #[test]
