@@ -37,8 +37,11 @@ impl Server<'_> {
         let serve = |server: OfOne<StreamRequest, Protocols<At<F>>, M>| {
             move || {
                 let handle = server.shutdown_handle();
-                let left = server.serve_and_close(grace)?.still_running.len();
+                let closed = server.serve_and_close(grace)?;
                 let mut report = handle.take_report();
+                // Those that still waited for a worker had no engine to count them.
+                let unheard = closed.cut.len().saturating_sub(report.cut);
+                let left = unheard + closed.still_running.len();
                 (report.open, report.cut) = (report.open + left, report.cut + left);
                 Ok(report)
             }

@@ -82,6 +82,30 @@ fn a_drain_that_is_over_cuts_the_rest_and_says_by_which_signal() {
     }
 }
 
+/// Waits until the server has accepted all who have connected: then the kernel has none queued.
+fn all_are_accepted(port: u16) {
+    let none = format!(":{port:04X} 00000000:0000 0A 00000000:00000000 ");
+    while !std::fs::read_to_string("/proc/net/tcp").unwrap().contains(&none) {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn who_waits_for_a_worker_at_the_end_of_a_drain_is_counted() {
+    let serving = serve(["echo", "tcp:0", "--drain", "50ms", "--model", "pool"]);
+    let _busy: Vec<_> = std::thread::scope(|scope| {
+        let clogs = [(); ropewalk::limits::POOL_WORKERS].map(|()| scope.spawn(|| clog(&serving)));
+        clogs.into_iter().map(|clog| clog.join().unwrap()).collect()
+    });
+    let _wait = [(); 3].map(|()| serving.dial());
+    all_are_accepted(serving.port);
+    let ended = serving.terminate();
+    assert_eq!(ended.code, Some(143), "{}", ended.said);
+    let last = ended.said.lines().last().unwrap();
+    // A worker that was cut a moment earlier than the queue may still get one of those.
+    assert!(last.contains(" of 67 connections in ") && last.contains(" cut, "), "{last}");
+}
+
 #[test]
 fn what_a_terminal_sends_to_children_as_well_lets_them_drain() {
     let mut command = program(["serve", "echo", "tcp:0", "--model", "fork"]);
