@@ -149,8 +149,11 @@ pub const CHILDREN: usize = 40;
 /// Children that serve for a pre-forking server, at most. At it: no more are made.
 pub const WORKERS: usize = 256;
 /// A child that hung up is asked so often whether it has ended, since the kernel tells of
-/// the one a moment before the other. Cost: a call each time.
+/// the one a moment before the other; one that lives on, since it has become another program
+/// (`exec`), ever more seldom, up to [`CHILD_PAUSE_MAX`]. Cost: a call each time.
 pub const CHILD_PAUSE: Duration = Duration::from_millis(2);
+/// See [`CHILD_PAUSE`].
+pub const CHILD_PAUSE_MAX: Duration = Duration::from_secs(1);
 /// Children that are told to end at the end of the grace get so long to do so, before they
 /// are killed; and then the kernel, to bury them. At it: they are left behind, and the log
 /// says so.

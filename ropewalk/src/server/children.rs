@@ -43,8 +43,8 @@ struct Kid {
     heard: Vec<u8>,
     /// It came to its end by itself, and has told of its failure if there was one.
     told: bool,
-    /// Its line has ended: it is about to.
-    leaves: bool,
+    /// Since when its line has ended: it is about to.
+    leaves: Option<Time>,
 }
 
 /// How a child ended.
@@ -91,7 +91,7 @@ impl Children {
                     under_way.begin();
                     (under_way, client.clone())
                 });
-                let (heard, stirred, told, leaves) = (Vec::new(), false, false, false);
+                let (heard, stirred, told, leaves) = (Vec::new(), false, false, None);
                 list.push(Kid { child, request, since, stirred, heard, told, leaves });
                 Ok(())
             }
@@ -111,17 +111,17 @@ impl Children {
     ) -> rustix::io::Result<Vec<PollFlags>> {
         let mut list = self.lock();
         let count = fds.len();
-        let leaves = list.iter().any(|kid| kid.leaves);
-        let soon = leaves.then_some(limits::CHILD_PAUSE);
+        let now = self.clock.now();
+        let soon = list.iter().filter_map(|kid| kid.asked_again_after(now)).min();
         let timeout = left.into_iter().chain(soon).min().map(timespec);
         let seen: Vec<PollFlags> = {
             let mut fds = fds; // and theirs, for as long as they are looked at
-            let stay = list.iter().filter(|kid| !kid.leaves);
+            let stay = list.iter().filter(|kid| kid.leaves.is_none());
             fds.extend(stay.map(|kid| PollFd::new(&*kid.child, PollFlags::IN)));
             poll(&mut fds, timeout.as_ref())?;
             fds.iter().map(PollFd::revents).collect()
         };
-        let stay = list.iter_mut().filter(|kid| !kid.leaves);
+        let stay = list.iter_mut().filter(|kid| kid.leaves.is_none());
         for (kid, seen) in stay.zip(&seen[count..]) {
             kid.stirred |= !seen.is_empty();
         }
@@ -132,9 +132,9 @@ impl Children {
     pub(super) fn tend(&self, state: &State) -> Vec<Ended> {
         let mut list = self.lock();
         for kid in list.iter_mut().filter(|kid| kid.stirred) {
-            kid.hear(state);
+            kid.hear(state, self.clock.now());
         }
-        let ended = self.bury(&mut list, state, |kid| kid.leaves);
+        let ended = self.bury(&mut list, state, |kid| kid.leaves.is_some());
         if state.is_asked() {
             list.iter().for_each(|kid| kid.child.hang_up());
         }
@@ -178,7 +178,7 @@ impl Children {
             let Some(status) = which(kid).then(|| kid.child.ended()).flatten() else {
                 return true;
             };
-            kid.hear(state); // its last words
+            kid.hear(state, self.clock.now()); // its last words
             ended.push(Ended {
                 id: kid.child.id(),
                 client: kid.request.take().map(|(_, client)| client),
@@ -206,13 +206,20 @@ impl Drop for Children {
 }
 
 impl Kid {
-    fn hear(&mut self, state: &State) {
+    /// Most end at once when their line has; one that has become another program does not, and
+    /// is asked ever more seldom.
+    fn asked_again_after(&self, now: Time) -> Option<Duration> {
+        let so_far = now - self.leaves?;
+        Some(so_far.clamp(limits::CHILD_PAUSE, limits::CHILD_PAUSE_MAX))
+    }
+
+    fn hear(&mut self, state: &State, now: Time) {
         self.stirred = false;
         let mut buffer = [0; limits::CHILD_LINE_BYTES];
         match self.child.hear(&mut buffer) {
             Heard::Bytes(count) => self.heard.extend_from_slice(&buffer[..count]),
             Heard::Nothing => {}
-            Heard::End => self.leaves = true,
+            Heard::End => self.leaves = self.leaves.or(Some(now)),
         }
         while let Some(word) = Word::take(&mut self.heard) {
             match word {

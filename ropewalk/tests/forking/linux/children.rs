@@ -1,12 +1,15 @@
 //! A child for each request: who works, how many there are, what they keep.
 
 use std::collections::BTreeSet;
-use std::io::Write;
+use std::io::{Read, Write};
+use std::os::unix::process::CommandExt;
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ropewalk::Addr;
 use ropewalk::server::{
-    BaseServer, Forking, HandlerResult, Server, StreamRequest, TcpServer, run_handler,
+    BaseServer, Forking, HandlerResult, Server, StreamRequest, StreamRequestHandler, TcpServer,
+    run_handler,
 };
 
 use super::{Does, Says, Test, apart, bound, children, line, say, serves, tests};
@@ -22,6 +25,7 @@ pub const TESTS: &[Test] = tests![
     what_was_printed_before_a_fork_is_printed_once,
     a_handlers_answer_arrives_whole_though_its_process_ends,
     a_server_that_is_asked_for_one_request_at_a_time_forks_too,
+    a_child_that_becomes_another_program_costs_its_server_no_polling,
 ];
 
 fn each_client_is_answered_by_a_process_of_its_own() {
@@ -195,4 +199,50 @@ fn a_server_that_is_asked_for_one_request_at_a_time_forks_too() {
     assert_ne!(first, second);
     server.asks("stop");
     server.hears("over");
+}
+
+/// As `inetd` does: the connection is another program's standard input and output. The second
+/// client hears how often the server woke up.
+struct Becomes(usize);
+
+impl StreamRequestHandler for Becomes {
+    fn handle(&mut self, request: &mut StreamRequest) -> HandlerResult {
+        let mut word = [0; 1];
+        request.recv_into(&mut word)?;
+        if word == *b"?" {
+            return Ok(writeln!(request.wfile, "{}", self.0)?);
+        }
+        let ends = [(); 2].map(|()| request.connection().descriptor()?.try_clone_to_owned());
+        let [input, output] = ends;
+        Err(Command::new("cat").stdin(input?).stdout(output?).exec().into())
+    }
+}
+
+#[derive(Default)]
+struct CountsWakes(AtomicUsize);
+
+impl BaseServer<StreamRequest> for CountsWakes {
+    type Handler = Becomes;
+    fn handler(&self, _: &Addr) -> Becomes {
+        Becomes(self.0.load(Ordering::Relaxed))
+    }
+    fn service_actions(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+fn a_child_that_becomes_another_program_costs_its_server_no_polling() {
+    let server = apart(|| {
+        bound::<_, Forking>(CountsWakes::default()).serve_forever().unwrap();
+    });
+    let Some(mut server) = server else { return };
+    let mut cat = server.dial();
+    cat.write_all(b"!hello\n").unwrap();
+    assert_eq!(line(&mut cat), "hello"); // it is the other program by now
+    cat.set_read_timeout(Some(A_MOMENT)).unwrap();
+    assert!(cat.read(&mut [0; 1]).is_err(), "it lives on");
+    let mut asks = server.dial();
+    asks.write_all(b"?").unwrap();
+    let wakes: usize = line(&mut asks).parse().unwrap();
+    assert!(wakes < 30, "the server woke up {wakes} times");
 }
