@@ -67,7 +67,8 @@ impl ServerSocket {
     /// inherits it.
     ///
     /// # Errors
-    /// `Closed`.
+    /// `Closed`. `InvalidInput`: it has no port; if it listened, it would get one that nobody
+    /// has asked for, on every interface.
     ///
     /// ```
     /// use ropewalk::server::ServerSocket;
@@ -82,6 +83,10 @@ impl ServerSocket {
     /// ```
     pub fn from_socket(socket: Socket) -> Result<ServerSocket> {
         let addr = socket.local_addr()?;
+        if addr.port() == Some(0) {
+            let error = Error::new(Operation::Listen, ErrorKind::InvalidInput, "it is not bound");
+            return Err(error.at(&addr).with_remedy("bind it before"));
+        }
         if socket.kind() == Kind::Stream && addr.ip().is_some() {
             socket.set_no_delay(true)?;
         }

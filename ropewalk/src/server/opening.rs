@@ -54,8 +54,8 @@ impl<R: Request, S: BaseServer<R>, M: MixIn> Server<R, S, M> {
     /// does not listen yet.
     ///
     /// # Errors
-    /// `InvalidInput`: there are none, or one is not of the server's kind. `Closed`. The
-    /// sockets are closed.
+    /// `InvalidInput`: there are none, or one is not of the server's kind, or not bound.
+    /// `Closed`. The sockets are closed.
     ///
     /// ```
     /// # use ropewalk::server::{HandlerResult, StreamRequest, StreamRequestHandler, TcpServer};

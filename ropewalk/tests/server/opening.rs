@@ -151,6 +151,18 @@ fn a_datagram_socket_that_is_handed_over_is_served() {
     assert_eq!(client.recv(&mut answer).unwrap(), 5);
 }
 
+/// To listen would bind it: to some port, of every interface.
+#[test]
+fn a_socket_that_nobody_has_bound_is_refused() {
+    let refused = |error: Error| {
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+        assert!(error.to_string().contains("it is not bound"), "{error}");
+    };
+    let socket = |kind| vec![Socket::new(AF_INET, kind).unwrap()];
+    refused(TcpServer::from_sockets(socket(SOCK_STREAM), || Echo).unwrap_err());
+    refused(UdpServer::from_sockets(socket(SOCK_DGRAM), || Echo).unwrap_err());
+}
+
 /// Waits for a moment alone.
 struct Hasty;
 
