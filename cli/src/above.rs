@@ -31,6 +31,8 @@ pub(crate) enum Event {
         why: String,
     },
     Lines(String),
+    /// From the parent itself: the table is asked for, with all that was told before.
+    List,
     /// From the parent itself: a child was killed, and has said no more.
     Died,
     /// From the parent itself: all that was told before has been heard.
@@ -55,6 +57,7 @@ impl Event {
                 format!("ended\0{}\0{received}\0{sent}\0{why}", spelled(*id))
             }
             Event::Lines(lines) => format!("lines\0{lines}"),
+            Event::List => "list".to_owned(),
             Event::Died => "died".to_owned(),
             Event::Over => "over".to_owned(),
         }
@@ -64,6 +67,7 @@ impl Event {
         let (word, rest) = text.split_once('\0').unwrap_or((text, ""));
         match word {
             "lines" => return Some(Event::Lines(rest.to_owned())),
+            "list" => return Some(Event::List),
             "died" => return Some(Event::Died),
             "over" => return Some(Event::Over),
             _ => {}
@@ -113,6 +117,7 @@ mod tests {
             Event::Moved { id, direction: Direction::Out, bytes: 0 },
             Event::Ended { id, totals, why: "failed: line\ttoo long".to_owned() },
             Event::Lines("one\ntwo\n".to_owned()),
+            Event::List,
             Event::Died,
             Event::Over,
         ];

@@ -144,6 +144,7 @@ impl Watch {
                 self.say_ended(&row, totals, &why);
             }
             Event::Lines(lines) => self.log.lines(&lines),
+            Event::List => self.log.lines(&self.listing()),
             Event::Died | Event::Over => {} // for who hears
         }
     }

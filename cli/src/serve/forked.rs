@@ -66,7 +66,9 @@ impl Server<'_> {
         let server = OfAll::<StreamRequest, _, Forking>::new(site, forked)
             .map_err(|error| explain::plain(&error))?;
         let handle = server.shutdown_handle();
-        let signals = self.hear(Stop::Servers(vec![handle.clone()]));
+        let line = hearing.line.clone();
+        let stop = Stop::Servers(vec![handle.clone()]);
+        let signals = self.hear_and_list(stop, move || line.add(&Event::List));
         self.tell_serving(&bound);
         let report = server.serve_and_close(self.serve.drain).map(|closed| {
             let mut report = handle.take_report();

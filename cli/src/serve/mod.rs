@@ -16,6 +16,7 @@ use ropewalk::server::{Pooling, Threading};
 use ropewalk::service::{Discard, Echo, Timestamp};
 use ropewalk::{Addr, DatagramProtocol, Protocol, Reactor, Report};
 
+use crate::above::Event;
 use crate::args::{Model, Serve};
 use crate::explain;
 use crate::failure::{self, Failure};
@@ -132,8 +133,14 @@ impl Server<'_> {
 
     /// Signals stop it. Where there are none, ending it ends it at once: worth a word.
     fn hear(&self, stop: Stop) -> Option<Signals> {
-        let (clock, table, log) = (self.watch.clone(), self.watch.clone(), self.log.clone());
-        let heard = signals::hear(stop, move || clock.now(), move || log.lines(&table.listing()));
+        let table = self.watch.clone();
+        self.hear_and_list(stop, move || table.note(Event::List))
+    }
+
+    /// The same, where the table is asked for in another way.
+    fn hear_and_list(&self, stop: Stop, list: impl Fn() + Send + 'static) -> Option<Signals> {
+        let clock = self.watch.clone();
+        let heard = signals::hear(stop, move || clock.now(), list);
         heard.inspect_err(|error| tracing::warn!("signals are not heard: {error}")).ok()
     }
 
