@@ -11,6 +11,7 @@ mod abort;
 mod after_lost;
 mod client;
 mod deadlines;
+mod everywhere;
 mod flow;
 mod half_close;
 mod handles;

@@ -11,8 +11,8 @@ use ropewalk::addr::Target;
 use ropewalk::addr::{Addr, ListenAt, Site};
 use ropewalk::limits::Limits;
 use ropewalk::server::{
-    BaseServer, MixIn, PoolingTcpServer, ProtocolHandler, Protocols, Server, ServerSocket,
-    ShutdownHandle, StreamRequest, ThreadServer,
+    BaseServer, MixIn, Pooling, ProtocolHandler, Protocols, Serial, Server, ServerSocket,
+    ShutdownHandle, StreamRequest, ThreadServer, Threading,
 };
 use ropewalk::testing::Network;
 use ropewalk::{Reactor, Remote, Report};
@@ -33,6 +33,11 @@ pub enum Kind {
     ThreadsTcp,
     ThreadsUnix,
     PoolTcp,
+    /// One connection after another, so that most rules cannot be seen on it: see
+    /// `everywhere`.
+    SerialTcp,
+    /// A server with a mix-in: see `everywhere`.
+    ThreadingTcp,
     #[cfg(target_os = "linux")] // where a process can look at its descriptors
     ForkTcp,
     Memory,
@@ -79,7 +84,7 @@ impl Kind {
     /// What accepts is an engine, which can be called, and can connect. A server with a
     /// mix-in has an engine for each connection, where that is, and none of its own.
     pub fn accepts_by_an_engine(self) -> bool {
-        self != Kind::PoolTcp && self.is_here()
+        !matches!(self, Kind::PoolTcp | Kind::SerialTcp | Kind::ThreadingTcp) && self.is_here()
     }
 
     /// Protocols live in the test's process, and can leave things for the test.
@@ -192,6 +197,23 @@ impl BaseServer<StreamRequest> for Mixed {
     }
 }
 
+/// What a test reaches a server by.
+type Reach = Result<Remote, ShutdownHandle>;
+
+fn mixed<M: MixIn>(
+    site: Site,
+    limits: Limits,
+    factory: ScriptedFactory,
+    tell: &mpsc::Sender<(Addr, Reach)>,
+    graces: &mpsc::Receiver<Duration>,
+) -> Report {
+    let hooks = Mixed(Protocols::with(factory, limits, None));
+    let server = Server::<StreamRequest, _, M>::new(site, hooks).unwrap();
+    tell.send((server.local_addr().clone(), Err(server.shutdown_handle()))).unwrap();
+    server.serve_forever().unwrap();
+    close_after(server, graces.try_recv().ok())
+}
+
 /// Closes what has served. There is no grace where a protocol has stopped the server.
 pub fn close_after<M: MixIn>(
     server: Server<StreamRequest, Mixed, M>,
@@ -288,14 +310,9 @@ impl Rig {
         let thread = std::thread::spawn(move || {
             let factory = *make();
             match kind {
-                Kind::PoolTcp => {
-                    let hooks = Mixed(Protocols::with(factory, limits, None));
-                    let server = PoolingTcpServer::new(site, hooks).unwrap();
-                    let handle = server.shutdown_handle();
-                    tell.send((server.local_addr().clone(), Err(handle))).unwrap();
-                    server.serve_forever().unwrap();
-                    close_after(server, graces.try_recv().ok())
-                }
+                Kind::PoolTcp => mixed::<Pooling>(site, limits, factory, &tell, &graces),
+                Kind::SerialTcp => mixed::<Serial>(site, limits, factory, &tell, &graces),
+                Kind::ThreadingTcp => mixed::<Threading>(site, limits, factory, &tell, &graces),
                 Kind::ThreadsTcp | Kind::ThreadsUnix => {
                     let server = ThreadServer::with(limits, None).unwrap();
                     let listener = server.listen(&site, factory).unwrap();
@@ -422,7 +439,7 @@ impl Rig {
     }
 
     /// Stops every server: they must drain.
-    fn finish(&self) {
+    pub fn finish(&self) {
         for mut running in self.running.borrow_mut().drain(..) {
             running.drain(Duration::ZERO);
             let _ = running.end(); // what it reports is the test's to look at, if it will
