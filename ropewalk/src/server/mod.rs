@@ -91,7 +91,13 @@
 //! - The port can be bound again at once after a restart, and small answers leave at once.
 //! - A bare port is this machine only, on IPv4 and IPv6.
 //! - A datagram that was cut says so; an empty reply is not sent; nor is half of one.
-//! - A Unix socket's file is removed with its server, and one left behind is replaced.
+//! - A Unix socket's file is removed with its server if it is still the server's, and one left
+//!   behind is replaced.
+//! - A client that is gone is told from a failure ([`HandlerError::is_peer_gone`]).
+//! - A handler has a [`deadline`](StreamRequestHandler::deadline) for the whole request; what
+//!   its `wfile` could not send at the end is told.
+//! - `bind_and_activate=False` is [`from_sockets`](Server::from_sockets), and
+//!   [`listen_fds`] has a service manager's.
 
 mod above;
 mod activation;
