@@ -9,7 +9,7 @@ use std::mem::MaybeUninit;
 use std::net::{IpAddr, SocketAddr};
 
 use rustix::io::Errno;
-use socket2::{MaybeUninitSlice, SockAddr, Socket, Type};
+use socket2::{MaybeUninitSlice, RecvFlags, SockAddr, Socket, Type};
 
 use super::{Ancillary, Kind};
 use crate::addr::Addr;
@@ -105,14 +105,15 @@ fn filling(flags: i32) -> io::Result<i32> {
 }
 
 fn recv_uninit(socket: &Socket, room: &mut [MaybeUninit<u8>], flags: i32) -> io::Result<usize> {
+    here::prepare(room);
     let flags = filling(flags)?;
     // The vectored call: on Windows the other makes an error of a truncated datagram.
     let mut call = || {
         let room = &mut [MaybeUninitSlice::new(&mut *room)];
         socket.recv_vectored_with_flags(room, flags)
     };
-    let (count, _) = retry(&mut call)?;
-    Ok(count)
+    let (count, flags) = retry(&mut call)?;
+    Ok(filled(count, flags, room))
 }
 
 fn recv_from_uninit(
@@ -127,10 +128,13 @@ fn recv_from_uninit(
         socket.recv_from_vectored_with_flags(room, flags)
     };
     let (count, flags, from) = retry(&mut call)?;
-    let truncated = flags.is_truncated();
-    // What was cut fills the room, whatever count Windows gives with that news.
-    let count = if truncated { room.len() } else { count };
-    Ok((count, (addr_of(&from), truncated)))
+    Ok((filled(count, flags, room), (addr_of(&from), flags.is_truncated())))
+}
+
+/// How much of the room was written: what was cut fills it, whatever count Windows gives with
+/// that news.
+fn filled(count: usize, flags: RecvFlags, room: &[MaybeUninit<u8>]) -> usize {
+    if flags.is_truncated() { room.len() } else { count }
 }
 
 /// What the kernel tells of a message beside its bytes.

@@ -168,7 +168,10 @@ fn a_source_of_the_other_family_is_refused_as_such() {
             "{error}"
         );
     }
-    // What is IPv4 by another name is reached by it.
+    // What is IPv4 by another name is reached by it, where one socket may be of both.
+    if cfg!(windows) {
+        return;
+    }
     let server = create_server(("127.0.0.1", 0)).unwrap();
     let port = server.local_addr().unwrap().port().unwrap();
     let mapped = std::net::SocketAddr::new("::ffff:127.0.0.1".parse().unwrap(), port);

@@ -124,6 +124,7 @@ fn an_option_where_it_has_no_meaning_is_refused() {
     assert_eq!(error.raw_os_error(), Some(libc::EINVAL), "the length is what was given");
 }
 
+#[cfg(unix)] // each system has bounds of its own
 #[test]
 fn a_keep_alive_that_is_refused_leaves_it_as_it_was() {
     let (client, _server) = tcp_pair();
