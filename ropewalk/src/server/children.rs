@@ -267,6 +267,12 @@ fn reach(child: &Arc<Child>) -> Box<dyn Fn(Wish) -> bool + Send> {
     })
 }
 
+/// How long children have after a shutdown: without an end of their own they would be left as
+/// zombies.
+pub(super) fn grace<R: Request, S: BaseServer<R>>(server: &S) -> Duration {
+    server.drain_grace().unwrap_or(limits::DRAIN_GRACE)
+}
+
 /// Whether a child may be made now: no other thread runs, or the user has said that it does
 /// no harm.
 pub(super) fn may_fork<R: Request, S: BaseServer<R>>(server: &S) -> Result<()> {

@@ -5,13 +5,10 @@ use std::os::fd::OwnedFd;
 use std::process::{Child, Command, Stdio};
 
 use ropewalk::error::ErrorKind;
-use ropewalk::server::{
-    DatagramRequest, DatagramRequestHandler, HandlerResult, StreamRequest, StreamRequestHandler,
-    TcpServer, UdpServer, listen_fds,
-};
+use ropewalk::server::{TcpServer, UdpServer, listen_fds};
 use ropewalk::socket::SOCK_STREAM;
 
-use crate::serve::{Ends, ask, datagrams, dial};
+use crate::serve::{Echo, Ends, ask, datagrams, dial};
 
 /// What the part is to do.
 const PART: &str = "ROPEWALK_ACTIVATION_PART";
@@ -55,22 +52,6 @@ fn udp() -> (UdpSocket, SocketAddr) {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let at = socket.local_addr().unwrap();
     (socket, at)
-}
-
-struct Echo;
-
-impl StreamRequestHandler for Echo {
-    fn handle(&mut self, request: &mut StreamRequest) -> HandlerResult {
-        let data = request.recv(1024)?;
-        Ok(request.send_all(&data)?)
-    }
-}
-
-impl DatagramRequestHandler for Echo {
-    fn handle(&mut self, request: &mut DatagramRequest) -> HandlerResult {
-        request.wfile.clone_from(&request.packet);
-        Ok(())
-    }
 }
 
 #[test]

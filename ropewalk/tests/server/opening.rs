@@ -11,32 +11,15 @@ use ropewalk::addr::Site;
 use ropewalk::error::ErrorKind;
 use ropewalk::options::SocketOptions;
 use ropewalk::server::{
-    BaseServer, DatagramRequest, DatagramRequestHandler, HandlerResult, ServerSocket,
-    StreamRequest, StreamRequestHandler, TcpServer, ThreadingTcpServer, UdpServer,
-    UnixStreamServer,
+    BaseServer, DatagramRequest, HandlerResult, ServerSocket, StreamRequest, StreamRequestHandler,
+    TcpServer, ThreadingTcpServer, UdpServer, UnixStreamServer,
 };
 use ropewalk::socket::{AF_INET, AF_UNIX, SO_RCVBUF, SOCK_DGRAM, SOCK_STREAM, SOL_SOCKET, Socket};
 use ropewalk::{Addr, Error};
 use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::folder::Folder;
-use crate::serve::{A_MOMENT, Trace, ask, datagrams, dial, read_all, serve};
-
-struct Echo;
-
-impl StreamRequestHandler for Echo {
-    fn handle(&mut self, request: &mut StreamRequest) -> HandlerResult {
-        let data = request.recv(1024)?;
-        Ok(request.send_all(&data)?)
-    }
-}
-
-impl DatagramRequestHandler for Echo {
-    fn handle(&mut self, request: &mut DatagramRequest) -> HandlerResult {
-        request.wfile.clone_from(&request.packet);
-        Ok(())
-    }
-}
+use crate::serve::{A_MOMENT, Echo, Trace, ask, datagrams, dial, read_all, serve};
 
 /// Notes which hooks the constructor calls, and binds one socket of its own.
 #[derive(Clone, Default)]

@@ -9,7 +9,10 @@ use std::sync::{Arc, Condvar, Mutex, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use ropewalk::server::{BaseServer, MixIn, Request, Server, ShutdownHandle};
+use ropewalk::server::{
+    BaseServer, DatagramRequest, DatagramRequestHandler, HandlerResult, MixIn, Request, Server,
+    ShutdownHandle, StreamRequest, StreamRequestHandler,
+};
 
 /// Far beyond any promise: only a hang meets it.
 pub const WATCHDOG: Duration = Duration::from_secs(60);
@@ -17,6 +20,23 @@ pub const WATCHDOG: Duration = Duration::from_secs(60);
 /// Long enough for what must not happen to happen, if the rule is broken. Nothing that is
 /// right depends on it.
 pub const A_MOMENT: Duration = Duration::from_millis(200);
+
+/// Sends back what comes, once.
+pub struct Echo;
+
+impl StreamRequestHandler for Echo {
+    fn handle(&mut self, request: &mut StreamRequest) -> HandlerResult {
+        let data = request.recv(1024)?;
+        Ok(request.send_all(&data)?)
+    }
+}
+
+impl DatagramRequestHandler for Echo {
+    fn handle(&mut self, request: &mut DatagramRequest) -> HandlerResult {
+        request.wfile.clone_from(&request.packet);
+        Ok(())
+    }
+}
 
 /// A server that serves in a thread of its own. Dropped, it is shut down, and must end.
 pub struct Served {

@@ -12,9 +12,8 @@ use super::sealed::Place;
 use super::{BaseServer, Request, ServerSocket, Worker};
 use crate::driver::children::replace;
 use crate::error::Result;
-use crate::limits;
 use crate::server::active::Wish;
-use crate::server::children::{Children, may_fork};
+use crate::server::children::{Children, grace, may_fork};
 use crate::server::handler::HandlerError;
 
 /// Each request runs in a child of its own, a copy of this process, at most
@@ -137,7 +136,7 @@ impl Place for Forking {
     }
 
     fn drain_grace<R: Request, S: BaseServer<R>>(server: &S) -> Option<Duration> {
-        Some(server.drain_grace().unwrap_or(limits::DRAIN_GRACE))
+        Some(grace(server))
     }
 
     fn cut<R: Request, S: BaseServer<R>>(crew: &Children, worker: &Arc<Worker<S>>) -> usize {

@@ -12,7 +12,7 @@ use super::{BaseServer, Request, Server, ServerSocket, Worker};
 use crate::clock::Time;
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::limits;
-use crate::server::children::{Children, may_fork};
+use crate::server::children::{Children, grace, may_fork};
 
 /// [`workers`](crate::server::BaseServer::workers) children serve, each one request after
 /// another, all from the same sockets; the process that called `serve_forever` only looks
@@ -121,7 +121,7 @@ impl Place for PreForking {
     }
 
     fn drain_grace<R: Request, S: BaseServer<R>>(server: &S) -> Option<Duration> {
-        Some(server.drain_grace().unwrap_or(limits::DRAIN_GRACE))
+        Some(grace(server))
     }
 
     fn is_busy<R: Request, S: BaseServer<R>>(crew: &Children, _: &Arc<Worker<S>>) -> bool {
