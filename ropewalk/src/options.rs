@@ -1,6 +1,7 @@
 //! How a socket is set, beside its address: what an endpoint's options say.
 //! Owns: the settings and what each means. Never: touches a socket.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Settings of one socket; what is `None` stays as the defaults have it.
@@ -39,4 +40,36 @@ pub struct SocketOptions {
     pub ttl: Option<u8>,
     /// The permissions of a Unix socket's file, as `0o660`.
     pub mode: Option<u32>,
+}
+
+/// How one side of TLS is set: what a `tls:` endpoint says. Plain values; `tls` makes
+/// configurations of them, where the feature of that name is on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TlsOptions {
+    /// The certificate that is shown; a server must have one.
+    pub cert: Option<Cert>,
+    /// Its private key, in PEM; by default it stands in the certificate's own file.
+    pub key: Option<PathBuf>,
+    /// Whose certificates are believed, in PEM. Connecting, instead of what the system
+    /// trusts; listening, clients must show one of these.
+    pub ca: Option<PathBuf>,
+    /// The SHA-256 of the one certificate that is believed, whoever signed it. Connecting.
+    pub pin: Option<[u8; 32]>,
+    /// Protocols to agree on, the most wanted first (ALPN).
+    pub alpn: Vec<String>,
+    /// The name that the server is asked for, and must prove; by default the host connected
+    /// to. Connecting.
+    pub sni: Option<String>,
+    /// Whoever answers is believed. Connecting; for tests.
+    pub insecure: bool,
+}
+
+/// Where a certificate comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Cert {
+    /// A chain in PEM, the own certificate first.
+    File(PathBuf),
+    /// Made at the start, signed by itself (`cert=auto`): the program's, not the library's.
+    Auto,
 }
