@@ -1,0 +1,1 @@
+//! Twisted's tests of clients: connectors, hostname endpoints, reconnecting services.

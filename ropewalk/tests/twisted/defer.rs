@@ -1,0 +1,1 @@
+//! Twisted's tests of Deferreds, where a future is in their place.

@@ -1,0 +1,1 @@
+//! Twisted's tests of endpoint strings, standard input and output, adopted descriptors.

@@ -1,0 +1,1 @@
+//! Twisted's tests of `protocols.basic`.

@@ -1,0 +1,1 @@
+//! Twisted's tests of `protocols.policies` and of the PROXY header.

@@ -1,0 +1,1 @@
+//! Twisted's tests of TCP and Unix transports and of producers.
