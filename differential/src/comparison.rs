@@ -19,7 +19,8 @@ const WATCHDOG: Duration = Duration::from_secs(20);
 /// How the words of such a panic begin.
 const MEANT: &str = "it ";
 
-type Outcomes = BTreeMap<String, String>;
+/// By name.
+pub(crate) type Outcomes = BTreeMap<String, String>;
 
 pub(crate) fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -52,6 +53,18 @@ fn say_what_failed(text: &str) {
     let _ = writeln!(io::stderr(), "{text}"); // there is nobody else to tell
 }
 
+/// What is compared with ours, and what came of it.
+struct Sides {
+    /// Its name, as a line of the table has it.
+    them: &'static str,
+    /// Where its decisions and its committed table are.
+    folder: &'static str,
+    /// What was run, each with our outcome.
+    ours: Vec<(String, String)>,
+    /// Their outcomes.
+    theirs: Outcomes,
+}
+
 /// Prints the table, and gives what is wrong with it.
 fn compare(words: &[String]) -> io::Result<Vec<String>> {
     let (modes, wanted): (Vec<_>, Vec<_>) = words.iter().partition(|word| word.starts_with("--"));
@@ -60,20 +73,17 @@ fn compare(words: &[String]) -> io::Result<Vec<String>> {
         let known = "--check, --bless, or the beginnings of names";
         return Err(io::Error::other(format!("`{mode}` is none of its words: {known}")));
     }
-    let probes = wanted_probes(&wanted);
-    let decisions = decisions()?;
-    let (python, ours) = std::thread::scope(|scope| {
-        let python = scope.spawn(|| python_outcomes(&wanted));
-        let ours: Vec<String> = probes.iter().map(|probe| run(probe)).collect();
-        let python = python.join().unwrap_or_else(|_| Err(io::Error::other("a thread panicked")));
-        python.map(|python| (python, ours))
-    })?;
+    let (sides, is_whole) = match wanted.split_first() {
+        Some((&"twisted", wanted)) => (twisted_sides(wanted)?, wanted.is_empty()),
+        _ => (python_sides(&wanted)?, wanted.is_empty()),
+    };
+    let decisions = decisions(sides.folder)?;
     let mut complaints = Vec::new();
-    let table = table(&probes, &ours, &python, &decisions, &mut complaints);
-    if wanted.is_empty() {
-        complain_of_the_unused(&probes, &decisions, &mut complaints);
+    let table = table(&sides, &decisions, &mut complaints);
+    if is_whole {
+        complain_of_the_unused(&sides, &decisions, &mut complaints);
     }
-    let expected = beside("expected.tsv");
+    let expected = beside(sides.folder).join("expected.tsv");
     match modes.first().map(|mode| mode.as_str()) {
         Some("--bless") => std::fs::write(expected, &table)?,
         Some(_) => complaints.extend(changes(&std::fs::read_to_string(expected)?, &table)),
@@ -86,7 +96,25 @@ fn compare(words: &[String]) -> io::Result<Vec<String>> {
     Ok(complaints)
 }
 
-fn beside(name: &str) -> PathBuf {
+/// The probes of CPython's modules.
+fn python_sides(wanted: &[&str]) -> io::Result<Sides> {
+    let probes = wanted_probes(wanted);
+    let (theirs, ours) = std::thread::scope(|scope| {
+        let theirs = scope.spawn(|| python_outcomes(wanted));
+        let ours = probes.iter().map(|probe| (probe.full_name(), run(probe))).collect();
+        let theirs = theirs.join().unwrap_or_else(|_| Err(io::Error::other("a thread panicked")));
+        theirs.map(|theirs| (theirs, ours))
+    })?;
+    Ok(Sides { them: "python", folder: ".", ours, theirs })
+}
+
+/// The scenarios of a connection's life.
+fn twisted_sides(wanted: &[&str]) -> io::Result<Sides> {
+    let (theirs, ours) = crate::twisted::run(wanted)?;
+    Ok(Sides { them: "twisted", folder: "twisted", ours, theirs })
+}
+
+pub(crate) fn beside(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
@@ -125,8 +153,8 @@ fn owned((a, b): (&str, &str)) -> (String, String) {
 }
 
 /// By probe: the sentence, and where it is documented.
-fn decisions() -> io::Result<Outcomes> {
-    let text = std::fs::read_to_string(beside("decisions.tsv"))?;
+fn decisions(folder: &str) -> io::Result<Outcomes> {
+    let text = std::fs::read_to_string(beside(folder).join("decisions.tsv"))?;
     let rows = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
     rows.map(|row| {
         let cells: Vec<&str> = row.split('\t').collect();
@@ -138,22 +166,16 @@ fn decisions() -> io::Result<Outcomes> {
     .collect()
 }
 
-/// A line a probe, and the sums.
-fn table(
-    probes: &[&Probe],
-    outcomes: &[String],
-    python: &Outcomes,
-    decisions: &Outcomes,
-    complaints: &mut Vec<String>,
-) -> String {
+/// A line for each, and the sums.
+fn table(sides: &Sides, decisions: &Outcomes, complaints: &mut Vec<String>) -> String {
     let (mut table, mut same, mut decided) = (String::new(), 0, 0);
-    for (probe, ours) in probes.iter().zip(outcomes) {
-        let name = probe.full_name();
-        let Some(theirs) = python.get(&name) else {
-            complaints.push(format!("{name}: CPython's half has no such probe"));
+    let them = sides.them;
+    for (name, ours) in &sides.ours {
+        let Some(theirs) = sides.theirs.get(name) else {
+            complaints.push(format!("{name}: {them}'s half has no such probe"));
             continue;
         };
-        let decision = decisions.get(&name);
+        let decision = decisions.get(name);
         if theirs == ours {
             same += 1;
             if decision.is_some() {
@@ -164,18 +186,18 @@ fn table(
         }
         decided += usize::from(decision.is_some());
         let words = decision.map_or("NOT DECIDED", String::as_str);
-        let line = format!("{name}\tdiffers\tpython: {theirs}\tropewalk: {ours}\t{words}");
+        let line = format!("{name}\tdiffers\t{them}: {theirs}\tropewalk: {ours}\t{words}");
         if decision.is_none() {
             complaints.push(line.clone());
         }
         table.push_str(&line);
         table.push('\n');
     }
-    let ours: BTreeSet<String> = probes.iter().map(|probe| probe.full_name()).collect();
-    for name in python.keys().filter(|name| !ours.contains(*name)) {
+    let ours: BTreeSet<&String> = sides.ours.iter().map(|(name, _)| name).collect();
+    for name in sides.theirs.keys().filter(|name| !ours.contains(name)) {
         complaints.push(format!("{name}: Ropewalk's half has no such probe"));
     }
-    let all = probes.len();
+    let all = sides.ours.len();
     let _ = writeln!(table, "{all} probes, {same} the same, {decided} differ by decision");
     table
 }
@@ -197,12 +219,12 @@ fn run(probe: &'static Probe) -> String {
     }
 }
 
-fn complain_of_the_unused(probes: &[&Probe], decisions: &Outcomes, complaints: &mut Vec<String>) {
-    let ours: BTreeSet<String> = probes.iter().map(|probe| probe.full_name()).collect();
-    if ours.len() != probes.len() {
+fn complain_of_the_unused(sides: &Sides, decisions: &Outcomes, complaints: &mut Vec<String>) {
+    let ours: BTreeSet<&String> = sides.ours.iter().map(|(name, _)| name).collect();
+    if ours.len() != sides.ours.len() {
         complaints.push("two probes have one name".to_owned());
     }
-    for name in decisions.keys().filter(|name| !ours.contains(*name)) {
+    for name in decisions.keys().filter(|name| !ours.contains(name)) {
         complaints.push(format!("{name}: a decision, and no such probe"));
     }
 }

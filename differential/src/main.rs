@@ -21,6 +21,9 @@ mod rain;
 // As above.
 #[cfg(unix)]
 mod traces;
+// As above.
+#[cfg(unix)]
+mod twisted;
 
 // As above.
 #[cfg(unix)]
