@@ -171,6 +171,17 @@ pub const FORK_LOOK_PAUSE: Duration = Duration::from_millis(1);
 /// Bytes that are taken from a child's line at once. At it: the rest is taken at the next
 /// wake-up.
 pub const CHILD_LINE_BYTES: usize = 1024;
+/// While a reactor stops, a forwarded connection that has been quiet for so long is closed; one
+/// on which bytes move goes on, within the grace.
+pub const FORWARD_QUIET: Duration = Duration::from_millis(500);
+/// A session of forwarded datagrams ends when none has passed for so long, unless it says
+/// otherwise.
+pub const FORWARD_IDLE: Duration = Duration::from_secs(60);
+/// Sessions of forwarded datagrams at a time, unless it says otherwise. Cost: a descriptor and
+/// some 300 B each. At it: a new client's datagrams are dropped, and counted.
+pub const FORWARD_SESSIONS: usize = 4096;
+/// Datagrams of one session that wait until its socket is open. At it: the newest is dropped.
+pub const FORWARD_PENDING: usize = 16;
 /// Bytes of a datagram that a datagram server receives, unless its `max_packet_size` says
 /// otherwise. At it: the rest of the datagram is lost, and the request says so.
 pub const PACKET_BYTES: usize = 8 * 1024;

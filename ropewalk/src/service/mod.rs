@@ -4,8 +4,10 @@
 
 mod discard;
 mod echo;
+mod forward;
 mod timestamp;
 
 pub use discard::Discard;
 pub use echo::Echo;
+pub use forward::{Forward, ForwardDatagrams, Forwarded, Half, Onward, OnwardDatagrams};
 pub use timestamp::{Timestamp, ctime};

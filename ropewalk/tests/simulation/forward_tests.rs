@@ -12,7 +12,7 @@ use ropewalk::protocol::client;
 use ropewalk::testing::Network;
 
 use crate::campaign::{self, Random};
-use crate::forward::{Seen, Side};
+use crate::forward::{Seen, forward};
 use crate::pump::{Outcome, Plan, Pump};
 use crate::serve::{MODELS, Model, Server, WATCHDOG};
 
@@ -66,9 +66,7 @@ fn forward_in_memory(seed: u64) -> Run {
     let report = Arc::new(Mutex::new(Vec::new()));
     let (target_report, forward_seen) = (report.clone(), seen.clone());
     let target = network.listen(2, move || Pump::new(plans[1], target_report.clone())).unwrap();
-    let relay = network
-        .listen(1, move || Side::accepted(Target::Addr(Addr::Memory(2)), forward_seen.clone()))
-        .unwrap();
+    let relay = network.listen(1, forward(Target::Addr(Addr::Memory(2)), forward_seen)).unwrap();
     let client_report = report.clone();
     network.connect(1, client(move || Pump::new(plans[0], client_report.clone())));
     let ended = network
@@ -82,7 +80,7 @@ fn forward_in_memory(seed: u64) -> Run {
     check_outcomes(&plans, &outcomes);
     assert_eq!(seen.unclean.load(Ordering::Relaxed), 0, "the forwarder's ends are in order");
     let high = limits.water_high_bytes;
-    let bound = high + seen.write_most.load(Ordering::Relaxed);
+    let bound = high + seen.read_most.load(Ordering::Relaxed);
     let most = seen.buffered_most.load(Ordering::Relaxed);
     assert!(most <= bound, "{most} B buffered by the forwarder, of {bound}");
     for outcome in &outcomes {
@@ -144,9 +142,7 @@ fn forward_on(model: Model) {
     let limits = Limits::default();
     let target = Server::start(model, limits, move || Pump::new(plans[1], target_report.clone()));
     let to = target.addr;
-    let relay = Server::start(model, limits, move || {
-        Side::accepted(Target::Addr(to.into()), forward_seen.clone())
-    });
+    let relay = Server::start(model, limits, forward(Target::Addr(to.into()), forward_seen));
     let reactor = Reactor::new().unwrap();
     let client_report = report.clone();
     let pump = move || Pump::new(plans[0], client_report.clone()).stopping_its_reactor();
@@ -158,7 +154,7 @@ fn forward_on(model: Model) {
     check_outcomes(&plans, &report.lock().unwrap());
     assert_eq!(seen.lost.load(Ordering::Relaxed), 2);
     assert_eq!(seen.unclean.load(Ordering::Relaxed), 0);
-    let bound = limits.water_high_bytes + seen.write_most.load(Ordering::Relaxed);
+    let bound = limits.water_high_bytes + seen.read_most.load(Ordering::Relaxed);
     let most = seen.buffered_most.load(Ordering::Relaxed);
     assert!(most <= bound, "{most} B buffered by the forwarder, of {bound}");
     let pauses = seen.pauses.load(Ordering::Relaxed);
@@ -178,8 +174,7 @@ fn a_target_that_refuses_ends_the_accepted_connection() {
     let seen = Arc::new(Seen::default());
     let forward_seen = seen.clone();
     let target = Target::Addr(Addr::Memory(99));
-    let _listener =
-        network.listen(1, move || Side::accepted(target.clone(), forward_seen.clone())).unwrap();
+    let _listener = network.listen(1, forward(target, forward_seen)).unwrap();
     let mut peer = network.dial(1).unwrap();
     peer.send(b"hello");
     let error = peer.read_to_end().unwrap_err();
