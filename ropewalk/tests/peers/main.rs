@@ -19,8 +19,10 @@ mod serve;
 
 mod descriptors;
 mod our_clients;
+mod our_reactors;
 mod our_servers;
 mod our_sockets;
 mod program;
+mod scripts;
 mod socketserver;
 mod tool;

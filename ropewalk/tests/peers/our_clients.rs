@@ -103,6 +103,16 @@ fn our_socket_asks_every_server_by_python() {
 }
 
 #[test]
+fn our_socket_asks_every_server_by_asyncio() {
+    asks_every_server_of(Tool::Asyncio);
+}
+
+#[test]
+fn our_socket_asks_every_server_by_twisted() {
+    asks_every_server_of(Tool::Twisted);
+}
+
+#[test]
 fn our_socket_asks_every_server_of_openbsds_netcat() {
     asks_every_server_of(Tool::Netcat);
 }

@@ -104,6 +104,16 @@ fn a_client_by_python_is_answered_by_every_server() {
 }
 
 #[test]
+fn a_client_by_asyncio_is_answered_by_every_server() {
+    is_answered_by_every_server(Tool::Asyncio);
+}
+
+#[test]
+fn a_client_by_twisted_is_answered_by_every_server() {
+    is_answered_by_every_server(Tool::Twisted);
+}
+
+#[test]
 fn openbsds_netcat_is_answered_by_every_server() {
     is_answered_by_every_server(Tool::Netcat);
 }

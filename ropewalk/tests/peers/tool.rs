@@ -7,12 +7,16 @@ use ropewalk::addr::Target;
 
 use crate::needs;
 use crate::program::{Program, Table};
+use crate::scripts;
 
 /// Whose program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tool {
     /// CPython's `socket`.
     Python,
+    /// CPython's `asyncio`.
+    Asyncio,
+    Twisted,
     /// OpenBSD's netcat.
     Netcat,
     /// Nmap's.
@@ -118,7 +122,8 @@ impl Tool {
     #[track_caller]
     pub fn is_there(self) -> bool {
         match self {
-            Tool::Python => needs::has("python3"),
+            Tool::Python | Tool::Asyncio => needs::has("python3"),
+            Tool::Twisted => needs::has_twisted(),
             Tool::Netcat => needs::has_openbsd_netcat(),
             Tool::Ncat => needs::has("ncat"),
             Tool::Socat => needs::has("socat"),
@@ -128,7 +133,7 @@ impl Tool {
     /// Whether a server of it answers a client that has ended its direction. Both netcats are
     /// done when that comes.
     pub fn listens_on_after_our_end(self) -> bool {
-        matches!(self, Tool::Python | Tool::Socat)
+        !matches!(self, Tool::Netcat | Tool::Ncat)
     }
 
     /// A client of what is at this place. `None`: it has no such clients. One for Unix
@@ -136,7 +141,9 @@ impl Tool {
     pub fn client(self, net: Net, at: &Place, own: &Place) -> Option<Program> {
         let (host, at, own) = (net.host(), at.word(), own.word());
         let words = match (self, net) {
-            (Tool::Python, _) => return python(PYTHON_CLIENT, net, &at, &own),
+            (Tool::Python | Tool::Asyncio | Tool::Twisted, _) => {
+                return script(self).start(false, net, &at, &own);
+            }
             (Tool::Netcat, Net::Tcp | Net::Tcp6) => format!("nc -N {host} {at}"),
             (Tool::Netcat, Net::Udp | Net::Udp6) => format!("nc -u {host} {at}"),
             (Tool::Netcat, Net::UnixStreams) => format!("nc -N -U {at}"),
@@ -169,8 +176,8 @@ impl Tool {
     pub fn server(self, net: Net, at: &Place) -> Option<(Program, Place)> {
         let (host, word) = (net.host(), at.word());
         let words = match (self, net) {
-            (Tool::Python, _) => {
-                return Some(ready(python(PYTHON_SERVER, net, &word, "")?, net, at));
+            (Tool::Python | Tool::Asyncio | Tool::Twisted, _) => {
+                return Some(ready(script(self).start(true, net, &word, "")?, net, at));
             }
             (Tool::Netcat, Net::Tcp | Net::Tcp6) => format!("nc -N -l {host} {word}"),
             (Tool::Netcat, Net::Udp | Net::Udp6) => format!("nc -u -l {host} {word}"),
@@ -217,64 +224,38 @@ fn ready(mut program: Program, net: Net, at: &Place) -> (Program, Place) {
     (program, place)
 }
 
-fn python(script: &str, net: Net, at: &str, own: &str) -> Option<Program> {
-    let zero = if net.is_abstract() { "abstract" } else { "path" };
-    let (family, kind) = match net {
-        Net::Tcp => ("AF_INET", "SOCK_STREAM"),
-        Net::Tcp6 => ("AF_INET6", "SOCK_STREAM"),
-        Net::Udp => ("AF_INET", "SOCK_DGRAM"),
-        Net::Udp6 => ("AF_INET6", "SOCK_DGRAM"),
-        Net::UnixStreams | Net::AbstractStreams => ("AF_UNIX", "SOCK_STREAM"),
-        Net::UnixDatagrams | Net::AbstractDatagrams => ("AF_UNIX", "SOCK_DGRAM"),
-    };
-    let words = [family, kind, zero, net.host(), at, own];
-    let script = format!("{PYTHON_START}{script}");
-    needs::python(&script, &words).map(Program::start)
+/// What a tool by Python is made of: how both of its ends begin, its client, its server.
+struct Script {
+    python: fn() -> Option<Command>,
+    start: &'static str,
+    client: &'static str,
+    server: &'static str,
 }
 
-/// What both scripts begin with: a socket, and how its addresses are written.
-const PYTHON_START: &str = "\
-import os, socket, sys
-family, kind, zero, host, at, own = sys.argv[1:]
-s = socket.socket(getattr(socket, family), getattr(socket, kind))
-s.settimeout(60)
-def address(word):
-    if family != 'AF_UNIX':
-        return host, int(word)
-    return '\\0' + word if zero == 'abstract' else word
-def say(data):
-    os.write(1, data) == len(data) or sys.exit('a pipe that takes half')
-";
+fn script(tool: Tool) -> Script {
+    let (client, server) = match tool {
+        Tool::Asyncio => (scripts::ASYNCIO_CLIENT, scripts::ASYNCIO_SERVER),
+        Tool::Twisted => (scripts::TWISTED_CLIENT, scripts::TWISTED_SERVER),
+        _ => (scripts::PYTHON_CLIENT, scripts::PYTHON_SERVER),
+    };
+    let python = if tool == Tool::Twisted { needs::twisted } else { needs::plain_python };
+    Script { python, start: scripts::START, client, server }
+}
 
-const PYTHON_CLIENT: &str = "\
-if kind == 'SOCK_DGRAM':
-    if family == 'AF_UNIX':
-        s.bind(address(own))
-    s.sendto(os.read(0, 65536), address(at))
-    data, addr = s.recvfrom(65536)
-    say(data)
-else:
-    s.connect(address(at))
-    s.sendall(sys.stdin.buffer.read())
-    s.shutdown(socket.SHUT_WR)
-    while data := s.recv(65536):
-        sys.stdout.buffer.write(data)
-s.close()
-";
-
-const PYTHON_SERVER: &str = "\
-s.bind(address(at))
-if kind == 'SOCK_DGRAM':
-    data, addr = s.recvfrom(65536)
-    say(data)
-    s.sendto(os.read(0, 65536), addr)
-else:
-    s.listen()
-    c, addr = s.accept()
-    while data := c.recv(65536):
-        sys.stdout.buffer.write(data)
-    sys.stdout.flush()
-    c.sendall(sys.stdin.buffer.read())
-    c.close()
-s.close()
-";
+impl Script {
+    fn start(&self, serves: bool, net: Net, at: &str, own: &str) -> Option<Program> {
+        let zero = if net.is_abstract() { "abstract" } else { "path" };
+        let (family, kind) = match net {
+            Net::Tcp => ("AF_INET", "SOCK_STREAM"),
+            Net::Tcp6 => ("AF_INET6", "SOCK_STREAM"),
+            Net::Udp => ("AF_INET", "SOCK_DGRAM"),
+            Net::Udp6 => ("AF_INET6", "SOCK_DGRAM"),
+            Net::UnixStreams | Net::AbstractStreams => ("AF_UNIX", "SOCK_STREAM"),
+            Net::UnixDatagrams | Net::AbstractDatagrams => ("AF_UNIX", "SOCK_DGRAM"),
+        };
+        let text = format!("{}{}", self.start, if serves { self.server } else { self.client });
+        let mut python = (self.python)()?;
+        python.args(["-c", &text, family, kind, zero, net.host(), at, own]);
+        Some(Program::start(python))
+    }
+}

@@ -50,3 +50,24 @@ pub fn python(script: &str, words: &[&str]) -> Option<Command> {
         python
     })
 }
+
+/// CPython, whichever the system has.
+#[track_caller]
+pub fn plain_python() -> Option<Command> {
+    has("python3").then(|| Command::new("python3"))
+}
+
+/// A Python that has Twisted: the one that `ROPEWALK_PYTHON` names, or the system's.
+#[track_caller]
+pub fn twisted() -> Option<Command> {
+    let python = std::env::var_os("ROPEWALK_PYTHON").unwrap_or_else(|| "python3".into());
+    let imports = Command::new(&python).args(["-c", "import twisted"]).output();
+    let met = imports.is_ok_and(|output| output.status.success());
+    needs("a Python with Twisted (ROPEWALK_PYTHON)", met).then(|| Command::new(python))
+}
+
+/// Whether there is one.
+#[track_caller]
+pub fn has_twisted() -> bool {
+    twisted().is_some()
+}
