@@ -18,6 +18,7 @@ mod needs;
 mod serve;
 
 mod descriptors;
+mod haproxy;
 mod our_clients;
 mod our_reactors;
 mod our_servers;

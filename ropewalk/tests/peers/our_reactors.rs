@@ -43,14 +43,14 @@ impl DatagramProtocol for Backwards {
 }
 
 /// A reactor in a thread. Dropped, it stops, and must end.
-struct Running {
-    at: Place,
+pub struct Running {
+    pub at: Place,
     remote: Remote,
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
 impl Running {
-    fn start(listen: impl FnOnce(&Reactor) -> Place + Send + 'static) -> Running {
+    pub fn start(listen: impl FnOnce(&Reactor) -> Place + Send + 'static) -> Running {
         let (tell, told) = mpsc::channel();
         let thread = std::thread::spawn(move || {
             let reactor = Reactor::new().unwrap();
