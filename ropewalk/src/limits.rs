@@ -31,6 +31,9 @@ pub fn hard_limit(water_high_bytes: usize) -> usize {
 pub const HELD_BYTES: usize = 256 * 1024;
 /// Layers between the wire and a protocol. At it: the connection ends with `Failed`.
 pub const LAYERS: usize = 16;
+/// Values that layers keep with one connection ([`Below::keep`](crate::protocol::Below::keep)).
+/// Cost: a pointer each, and the value. At it: the connection ends with `Failed`.
+pub const KEPT_VALUES: usize = 64;
 /// Named timers of one protocol or layer armed at a time. At it: the connection ends
 /// with `Failed`, since a protocol that arms them without end is broken.
 pub const TIMERS_PER_CONNECTION: usize = 256;

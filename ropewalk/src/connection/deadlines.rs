@@ -1,5 +1,5 @@
 //! The waits of a connection that have an end: start, handshake, write stall, flush,
-//! linger, a reset that waits for a paused reader, and idleness if asked for. An open
+//! linger, a reset that waits for a paused reader; idleness and the whole, if asked for. An open
 //! connection on which nobody has anything to say waits for ever by default.
 //! Owns: which deadline runs in which state, and what is due.
 //! Never: keeps a timer for each: one instant is stored, and looked at when it comes.
@@ -106,7 +106,7 @@ impl Connection {
         let timers = rare.timers.iter().map(|timer| (timer.at, timer.sequence));
         let pending = rare.pending.map(|pending| (pending.at, pending.sequence));
         let idle = rare.idle.map(|after| (rare.idle_since + after, rare.idle_sequence));
-        timers.chain(pending).chain(idle).min()
+        timers.chain(pending).chain(idle).chain(rare.total).min()
     }
 
     /// The engine's timer came: takes what is due at `now`, one thing at a time, so that
@@ -115,7 +115,8 @@ impl Connection {
         if self.wire.has(DEAD | DONE) {
             return None;
         }
-        let rare = self.wire.rare();
+        // None: all that the engine was to wake us for has been forgotten.
+        let rare = self.wire.rare.as_mut()?;
         if rare.wakes.last().is_some_and(|(at, _)| *at <= now) {
             rare.wakes.pop(); // this one
         }
@@ -145,7 +146,11 @@ impl Connection {
                     Phase::ResetHeld => self.wire.fail(Reason::new(Kind::Reset)),
                 }
             }
-            _ => self.wire.fail(Reason::new(Kind::Deadline(Deadline::Idle))),
+            _ => {
+                let is_total = rare.total == Some(first);
+                let deadline = if is_total { Deadline::Total } else { Deadline::Idle };
+                self.wire.fail(Reason::new(Kind::Deadline(deadline)));
+            }
         }
         Some(Due::Deadline)
     }

@@ -2,6 +2,7 @@
 //! Owns: the queue of it, in the order in which it came, by level.
 //! Never: decides what waits; `stack` does.
 
+use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::fmt;
 
@@ -87,6 +88,19 @@ impl Held {
                 self.bytes += data.len();
             }
             _ => self.push(level, Item::Data(data.to_vec())),
+        }
+    }
+
+    /// The layer at this level has left: what waited for it is for what is above it now, and
+    /// behind what waited there already, which came earlier.
+    pub(crate) fn drop_level(&mut self, level: usize) {
+        if cfg!(not(broken = "retired_input_overtakes")) {
+            self.items.make_contiguous().sort_by_key(|(at, _)| Reverse(*at));
+        }
+        for (at, _) in &mut self.items {
+            if *at > level && *at < limits::LAYERS {
+                *at -= 1;
+            }
         }
     }
 

@@ -139,6 +139,11 @@ impl Connection {
         self.wire.peer()
     }
 
+    /// Our address, if it is not the socket's.
+    pub(crate) fn local(&self) -> Option<Addr> {
+        self.wire.local()
+    }
+
     /// Who paused reading.
     pub fn paused_by(&self) -> Vec<PausedBy> {
         let pauses = self.wire.rare.as_ref().map_or(0, |rare| rare.pauses);
@@ -272,7 +277,8 @@ impl Connection {
     pub fn write(&mut self, data: &[u8], context: &Context) -> Flow {
         // The commonest case: nothing unsent, no layers, and no more than fits.
         let first = self.wire.flags == BUILT && self.wire.out.is_none();
-        if first && data.len() <= context.limits.water_high_bytes && self.wire.rare.is_none() {
+        let own_marks = || self.wire.rare.as_ref().is_some_and(|rare| rare.marks.is_some());
+        if first && data.len() <= context.limits.water_high_bytes && !own_marks() {
             self.wire.write_first(data, context);
             return Flow::More;
         }
@@ -378,6 +384,9 @@ impl Connection {
         if self.wire.has(LOST) {
             return Step::Idle;
         }
+        if self.wire.has(RETIRING) {
+            self.retire_layers();
+        }
         self.conclude(context);
         if self.wire.has(DEAD | DONE) {
             self.wire.set(LOST);
@@ -400,7 +409,13 @@ impl Connection {
         if !matches!(step, Step::Idle) {
             return step;
         }
-        self.arm()
+        let step = self.arm();
+        if self.wire.has(RETIRING) && !self.wire.has(STACKED) && matches!(step, Step::Idle) {
+            // The last layer has left, and with it what only it needed.
+            self.wire.clear(RETIRING);
+            self.wire.trim();
+        }
+        step
     }
 
     /// Draws the conclusions of what has become true since: an end, or its next stage.
@@ -550,8 +565,10 @@ impl Connection {
     }
 
     /// What is left of the layers and their input, to be dropped outside any borrow.
-    pub(crate) fn take_remains(&mut self) -> Option<Remains> {
-        self.stack.take().map(Remains)
+    pub(crate) fn take_remains(&mut self) -> Remains {
+        let rare = self.wire.rare.as_mut();
+        let kept = rare.map_or_else(Vec::new, |rare| std::mem::take(&mut rare.kept));
+        Remains { stack: self.stack.take(), kept }
     }
 
     /// The end was told: lets the layers know, and the buffers go.

@@ -2,13 +2,14 @@
 //! Owns: the walk of one input from a level to the protocol, and the layers' calls.
 //! Never: holds a borrow of the connection while the protocol runs.
 
+use std::any::Any;
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::held::{Held, Item};
 use super::{Connection, TOP};
 use crate::protocol::wire::{
-    BUILT, CLOSING, DEAD, DISCARDED, EOF_TOLD, HELD, LINGERING, STACKED, Wire,
+    BUILT, CLOSING, DEAD, DISCARDED, EOF_TOLD, HELD, LINGERING, RETIRING, STACKED, Wire,
 };
 use crate::protocol::{Below, Context, Event, Layer, Reason, Timer, Up, UpItem};
 
@@ -225,6 +226,36 @@ impl Connection {
         }
     }
 
+    /// Takes out the layers that have done their work, and hold nothing back. No call of
+    /// theirs is under way: `next` is asked at the bottom of the stack.
+    pub(super) fn retire_layers(&mut self) {
+        let Some(stack) = &mut self.stack else { return };
+        for level in (0..stack.layers.len()).rev() {
+            let retired =
+                self.wire.rare.as_ref().is_some_and(|rare| rare.retired >> level & 1 == 1);
+            let Some(layer) = stack.layers.get(level).filter(|_| retired) else { continue };
+            let pending = || layer.pending();
+            // One that panics here is found out when it is asked for the connection's count.
+            if catch_unwind(AssertUnwindSafe(pending)).unwrap_or(1) > 0 {
+                continue;
+            }
+            if level + stack.finishing >= stack.layers.len() {
+                stack.finishing -= 1;
+            }
+            drop_guarded(stack.layers.remove(level));
+            stack.held.drop_level(level);
+            self.wire.drop_level(level);
+        }
+        if stack.layers.is_empty() {
+            self.wire.clear(STACKED);
+            if stack.held.is_empty() {
+                self.stack = None;
+            }
+        } else if self.wire.rare.as_ref().is_none_or(|rare| rare.retired == 0) {
+            self.wire.clear(RETIRING);
+        }
+    }
+
     /// Puts a layer under the protocol and starts it. What it hands up waits until the
     /// protocol is off the stack.
     pub(crate) fn push_layer(&mut self, layer: Box<dyn Layer>, context: &Context) {
@@ -254,16 +285,22 @@ impl Connection {
     }
 }
 
-/// What is left of a connection's layers. Each is dropped by itself: a second panic while
-/// the first unwinds would end the process.
-pub(crate) struct Remains(pub(super) Box<Stack>);
+/// What is left of a connection's layers, and what they kept. Each is dropped by itself: a
+/// second panic while the first unwinds would end the process.
+pub(crate) struct Remains {
+    pub(super) stack: Option<Box<Stack>>,
+    pub(super) kept: Vec<Box<dyn Any>>,
+}
 
 impl Drop for Remains {
     fn drop(&mut self) {
-        self.0.layers.drain(..).for_each(drop_guarded);
-        while let Some(item) = self.0.held.pop(|_| true) {
-            drop_guarded(item);
+        if let Some(stack) = &mut self.stack {
+            stack.layers.drain(..).for_each(drop_guarded);
+            while let Some(item) = stack.held.pop(|_| true) {
+                drop_guarded(item);
+            }
         }
+        self.kept.drain(..).for_each(drop_guarded);
     }
 }
 
@@ -278,5 +315,56 @@ pub(crate) fn drop_guarded<T>(value: T) {
 fn guard(wire: &mut Wire, call: impl FnOnce(&mut Wire)) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(|| call(wire))) {
         wire.fail(Reason::panicked(&*payload));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::addr::Addr;
+    use crate::clock::VirtualClock;
+    use crate::connection::Step;
+    use crate::limits::Limits;
+    use crate::protocol::Layers;
+
+    /// Needs a timer, a deadline, a pause, and then nothing more.
+    struct Greedy;
+
+    impl Layer for Greedy {
+        fn started(&mut self, below: &mut Below<'_>, _: &mut Up<'_>) {
+            below.begin_handshake();
+            below.set_timer(Timer(1), std::time::Duration::from_secs(1));
+        }
+        fn received<'d>(&mut self, below: &mut Below<'_>, data: &'d [u8], up: &mut Up<'d>) {
+            up.made();
+            up.pass(data);
+            below.pause_reading();
+            below.retire();
+        }
+    }
+
+    #[test]
+    fn when_the_last_layer_has_retired_nothing_is_left_of_it() {
+        let context = Context::new(Box::new(VirtualClock::new()), Limits::default());
+        let mut layers = Layers::new();
+        layers.push(Greedy);
+        layers.push(Greedy);
+        let connection = RefCell::new(Connection::new(&Addr::Unix(None), layers, false));
+        let settle = || while !matches!(connection.borrow_mut().next(&context), Step::Idle) {};
+        let mut got = Vec::new();
+        let mut top = |input: Input<'_>| {
+            if let Input::Data(data) = input {
+                got.extend_from_slice(data);
+            }
+        };
+        carry(&connection, &context, 0, Input::Made, &mut top);
+        settle();
+        assert!(!connection.borrow().is_straight());
+        carry(&connection, &context, 0, Input::Data(b"x"), &mut top);
+        settle();
+        let connection = connection.borrow();
+        assert_eq!(got, b"x");
+        assert!(connection.is_straight());
+        assert!(connection.stack.is_none() && connection.wire.rare.is_none());
     }
 }

@@ -65,7 +65,8 @@ impl<D: Driver> Transport for Port<'_, D> {
     }
 
     fn local_addr(&self) -> Addr {
-        self.engine.driver.local_addr(&self.head.io)
+        let told = self.head.connection.borrow().local();
+        told.unwrap_or_else(|| self.engine.driver.local_addr(&self.head.io))
     }
 
     fn now(&self) -> Time {

@@ -112,11 +112,13 @@ impl Layer for ProxyHeader {
                 self.parser = None;
                 self.header = Some(header);
                 below.cancel_timer(DEADLINE);
-                if let Header::Tcp { source, .. } = header {
+                if let Header::Tcp { source, destination } = header {
                     below.set_peer_addr(source.into());
+                    below.set_local_addr(destination.into());
                 }
                 up.made();
                 up.pass(&data[used..]);
+                below.retire();
             }
             Err(error) => below.fail(Reason::peer_failed(error)),
         }

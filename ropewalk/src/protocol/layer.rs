@@ -9,10 +9,14 @@ use std::fmt;
 use std::time::Duration;
 
 use super::context::Context;
-use super::wire::{CLOSING, DEAD, SHUT, Wire};
+use super::wire::{
+    ARM, BLOCKED, BROKEN, CLOSING, DEAD, EOF_SEEN, HELD, PAUSED, READ_OFF, RETIRING, Rare, SHUT,
+    WATCHED, Wire,
+};
 use super::{Event, Reason, Timer, Transport};
 use crate::addr::Addr;
 use crate::clock::Time;
+use crate::limits;
 
 /// A layer: it overrides what it changes, and the rest passes.
 ///
@@ -174,6 +178,70 @@ impl<'a> Below<'a> {
         self.wire.cancel_timer(self.layers.len(), timer);
     }
 
+    /// This layer has done its work, and leaves the stack once the call it is in, with all
+    /// that it led to, is over, and [`Layer::pending`] is 0. What is above moves down, with
+    /// its timers, pauses and waiting input; the layer's own timers, its pause and its
+    /// handshake end. It hears of nothing more, [`Layer::lost`] included, and
+    /// [`with_layer`] no longer finds it. A connection that has no layers left costs no more
+    /// than one that never had any.
+    ///
+    /// Say [`Up::made`] before, or nobody will: the connection then meets its start deadline.
+    ///
+    /// ```
+    /// use ropewalk::protocol::{Below, Layer, Up};
+    /// struct Greets;
+    /// impl Layer for Greets {
+    ///     fn started(&mut self, below: &mut Below<'_>, up: &mut Up<'_>) {
+    ///         below.write(b"220 ready\r\n");
+    ///         up.made();
+    ///         below.retire();
+    ///     }
+    /// }
+    /// let (mut bench, mut layer) = (ropewalk::testing::LayerBench::new(), Greets);
+    /// assert!(bench.start(&mut layer) && bench.is_retired());
+    /// ```
+    pub fn retire(&mut self) {
+        self.wire.rare().retired |= 1 << self.layers.len();
+        self.wire.set(RETIRING);
+    }
+
+    /// Keeps a value until the connection is over, then drops it: a permit, a guard. So a
+    /// layer that only counts connections can retire.
+    pub fn keep(&mut self, value: impl Any) {
+        let kept = &mut self.wire.rare().kept;
+        if kept.len() < limits::KEPT_VALUES {
+            return kept.push(Box::new(value));
+        }
+        self.fail(Reason::failed("layers keep too many values with one connection"));
+    }
+
+    /// Ends the connection after so long, whatever it does until then, with
+    /// `Deadline(Total)`. It stays set when this layer retires.
+    pub fn set_total_deadline(&mut self, after: Duration) {
+        let at = self.context.fresh_now() + after;
+        self.wire.rare().total = Some((at, self.context.next_sequence()));
+        self.wire.set(ARM);
+    }
+
+    /// From now on [`Below::traffic`] counts bytes.
+    pub fn count_traffic(&mut self) {
+        self.wire.set(WATCHED);
+    }
+
+    /// What moved on the wire, below every layer, and who waits for whom.
+    pub fn traffic(&self) -> Traffic {
+        let wire = &*self.wire;
+        let counts = |rare: &Rare| (rare.received, rare.sent, rare.pause_count);
+        let (received, sent, pauses) = wire.rare.as_deref().map_or((0, 0, 0), counts);
+        Traffic {
+            received,
+            sent,
+            pauses,
+            is_reading: !wire.has(PAUSED | HELD | READ_OFF | EOF_SEEN | CLOSING | BROKEN),
+            is_stuck: wire.has(BLOCKED) && !wire.is_empty(),
+        }
+    }
+
     /// The engine's time.
     pub fn now(&self) -> Time {
         self.context.now()
@@ -188,6 +256,28 @@ impl<'a> Below<'a> {
     pub fn set_peer_addr(&mut self, peer: Addr) {
         self.wire.set_peer(peer);
     }
+
+    /// What the peer connected to, which a header told: the protocol's
+    /// [`local_addr`](Transport::local_addr) from now on.
+    pub fn set_local_addr(&mut self, local: Addr) {
+        self.wire.set_local(local);
+    }
+}
+
+/// What moved on a connection's wire, and who waits for whom: see [`Below::traffic`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Traffic {
+    /// Bytes received since [`Below::count_traffic`].
+    pub received: u64,
+    /// Bytes that the kernel took since then.
+    pub sent: u64,
+    /// How often a layer or the protocol paused reading, from the beginning.
+    pub pauses: u64,
+    /// We read: nobody has paused, nothing waits, neither end has ended or closed.
+    pub is_reading: bool,
+    /// Bytes are unsent, and the kernel takes none of them now: the peer is slow to read.
+    pub is_stuck: bool,
 }
 
 /// What a layer hands to what is above it, in the order in which it is called. Nothing

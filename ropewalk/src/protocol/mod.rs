@@ -57,7 +57,7 @@ pub use factory::{
     client, from_fn,
 };
 pub use handle::{ConnectionId, Handle, HandleError, Mailbox, Post, Request};
-pub use layer::{AsAny, Below, Layer, Layers, Up, UpItem, with_layer};
+pub use layer::{AsAny, Below, Layer, Layers, Traffic, Up, UpItem, with_layer};
 pub use net::{Connector, Listener, Net, Postpone, Reconnect, StopListening, TimerHandle};
 pub use reason::{By, Deadline, Kind, Reason};
 pub use transport::{Event, Flow, Timer, Transport};

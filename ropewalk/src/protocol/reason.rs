@@ -60,7 +60,8 @@ pub enum Kind {
     Deadline(Deadline),
 }
 
-/// Which deadline; each is a field of [`Limits`](crate::limits::Limits).
+/// Which deadline. `Total` and `Rate` are policies'; each of the others is a field of
+/// [`Limits`](crate::limits::Limits).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Deadline {
@@ -82,6 +83,10 @@ pub enum Deadline {
     Linger,
     /// The stop's grace.
     Drain,
+    /// The whole connection: see [`TotalDeadline`](crate::policy::TotalDeadline).
+    Total,
+    /// Too few bytes in time: see [`MinimumRate`](crate::policy::MinimumRate).
+    Rate,
 }
 
 /// Whose doing the end was.
@@ -117,7 +122,7 @@ impl Reason {
             Kind::PeerClosed | Kind::Reset | Kind::Truncated | Kind::Refused => By::Peer,
             Kind::Overrun | Kind::Stopped => By::Us,
             Kind::Io => By::System,
-            Kind::Deadline(Deadline::Drain) => By::Us,
+            Kind::Deadline(Deadline::Drain | Deadline::Total) => By::Us,
             Kind::Deadline(_) => By::Peer,
         };
         Reason { kind, by, unsent: 0, undelivered: 0, source: None }
@@ -223,6 +228,8 @@ impl fmt::Display for Reason {
                 Deadline::Flush => "flush deadline passed",
                 Deadline::Linger => "linger deadline passed",
                 Deadline::Drain => "drain deadline passed",
+                Deadline::Total => "total deadline passed",
+                Deadline::Rate => "the peer is slower than the least rate",
             },
         })?;
         if let Some(source) = &self.source {

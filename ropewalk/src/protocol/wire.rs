@@ -4,6 +4,7 @@
 //! Never: calls a layer or a protocol; what the flags *mean* for the life of a
 //! connection stands in `connection`.
 
+use std::any::Any;
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -71,6 +72,8 @@ pub(crate) const CHECKED: u32 = 1 << 24;
 pub(crate) const DIRTY: u32 = 1 << 25;
 /// Input came after `close`.
 pub(crate) const DISCARDED: u32 = 1 << 22;
+/// A layer has done its work, and is to be taken out.
+pub(crate) const RETIRING: u32 = 1 << 26;
 
 /// Bytes accepted for sending, and how many of them the kernel has taken.
 #[derive(Debug, Default)]
@@ -209,8 +212,16 @@ pub(crate) struct Rare {
     pub(crate) wakes: Vec<(Time, u64)>,
     /// A bit for each level that paused reading.
     pub(crate) pauses: u32,
+    /// How often somebody paused.
+    pub(crate) pause_count: u64,
     /// A bit for each level with a handshake under way.
     pub(crate) handshakes: u32,
+    /// A bit for each layer that has done its work.
+    pub(crate) retired: u32,
+    /// What lives as long as the connection.
+    pub(crate) kept: Vec<Box<dyn Any>>,
+    /// The end of the whole connection, whatever it does until then.
+    pub(crate) total: Option<(Time, u64)>,
     pub(crate) mailbox: Option<Arc<Mailbox>>,
     /// Bytes discarded while lingering.
     pub(crate) discarded: usize,
@@ -219,6 +230,21 @@ pub(crate) struct Rare {
     pub(crate) received: u64,
     pub(crate) sent: u64,
     peer: Option<Addr>,
+    local: Option<Addr>,
+}
+
+impl Rare {
+    /// Whether it says no more than none would. What the engine's heap still holds for the
+    /// connection (`wakes`) may be forgotten: it is found to be stale when it comes.
+    fn is_spare(&self) -> bool {
+        let no_wait = self.timers.is_empty() && self.pending.is_none() && self.total.is_none();
+        let no_bits = self.pauses | self.handshakes | self.retired == 0;
+        let no_count = self.unsent + self.received + self.sent == 0 && self.discarded == 0;
+        let no_addr = self.peer.is_none() && self.local.is_none();
+        let nothing = self.marks.is_none() && self.reason.is_none() && self.mailbox.is_none();
+        let asked = self.idle.is_some() || !self.kept.is_empty();
+        no_wait && no_bits && no_count && no_addr && nothing && !asked
+    }
 }
 
 /// The bottom of a connection.
@@ -345,9 +371,28 @@ impl Wire {
         };
     }
 
+    /// Our own address, if a PROXY header named another one than the socket's.
+    pub(crate) fn local(&self) -> Option<Addr> {
+        self.rare.as_ref()?.local.clone()
+    }
+
+    /// Another address for our end.
+    pub(crate) fn set_local(&mut self, local: Addr) {
+        self.rare().local = Some(local);
+    }
+
+    /// The rare state goes back if nothing is left in it.
+    pub(crate) fn trim(&mut self) {
+        if self.rare.as_ref().is_some_and(|rare| rare.is_spare()) {
+            self.rare = None;
+        }
+    }
+
     pub(crate) fn pause(&mut self, level: usize) {
         if cfg!(not(broken = "pause_ignored")) {
-            self.rare().pauses |= 1 << level;
+            let rare = self.rare();
+            rare.pauses |= 1 << level;
+            rare.pause_count += 1;
             self.set(PAUSED);
         }
     }
@@ -392,11 +437,39 @@ impl Wire {
         self.set(ARM);
     }
 
+    /// The layer at this level has left: what was its own goes, and what is above moves down.
+    pub(crate) fn drop_level(&mut self, level: usize) {
+        let Some(rare) = &mut self.rare else { return };
+        if cfg!(broken = "retired_levels_stay") {
+            return;
+        }
+        rare.timers.retain(|armed| armed.level as usize != level);
+        for armed in &mut rare.timers {
+            if armed.level as usize > level && (armed.level as usize) < limits::LAYERS {
+                armed.level -= 1;
+            }
+        }
+        for bits in [&mut rare.pauses, &mut rare.handshakes, &mut rare.retired] {
+            *bits = without_bit(*bits, level);
+        }
+        if rare.pauses == 0 {
+            self.clear(PAUSED);
+        }
+    }
+
     pub(crate) fn cancel_timer(&mut self, level: usize, timer: Timer) {
         if let Some(rare) = &mut self.rare {
             rare.timers.retain(|other| (other.level as usize, other.timer) != (level, timer));
         }
     }
+}
+
+/// The bits of the levels without this layer's. The protocol's own, at the top, stays.
+fn without_bit(bits: u32, level: usize) -> u32 {
+    let top = bits & 1 << limits::LAYERS;
+    let below = bits & ((1 << level) - 1);
+    let above = bits & !top & !((2 << level) - 1);
+    top | above >> 1 | below
 }
 
 impl fmt::Debug for Wire {
@@ -441,6 +514,16 @@ mod tests {
         for peer in peers {
             assert_eq!(Wire::new(&peer).peer(), peer);
         }
+    }
+
+    #[test]
+    fn the_bits_of_the_levels_move_down_and_the_protocols_stays() {
+        let top = 1 << limits::LAYERS;
+        assert_eq!(without_bit(top | 0b1011, 0), top | 0b101);
+        assert_eq!(without_bit(top | 0b1011, 1), top | 0b101);
+        assert_eq!(without_bit(top | 0b1011, 2), top | 0b111);
+        assert_eq!(without_bit(0b1 << 15, 15), 0);
+        assert_eq!(without_bit(0b1 << 15, 3), 0b1 << 14);
     }
 
     #[test]

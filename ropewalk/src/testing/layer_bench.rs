@@ -8,17 +8,16 @@ use std::time::Duration;
 
 use crate::addr::Addr;
 use crate::clock::{Time, VirtualClock};
-use crate::limits::Limits;
-use crate::protocol::wire::{Armed, CLOSING, DEAD};
-use crate::protocol::{Below, Context, Event, Layer, Reason, Up, UpItem, Wire};
-
-use crate::limits::TEST_FIRINGS as FIRINGS;
+use crate::limits::{LAYERS, Limits, TEST_FIRINGS as FIRINGS};
+use crate::protocol::wire::{Armed, BLOCKED, CLOSING, DEAD, EOF_SEEN, RETIRING, Rare, WATCHED};
+use crate::protocol::{Below, Context, Deadline, Event, Kind, Layer, Reason, Up, UpItem, Wire};
 
 /// Tests one layer without engine or protocol: what it passes up, writes down, waits for
 /// and refuses.
 ///
-/// It keeps the connection's promises to the layer: nothing is called after a failure,
-/// input waits while the layer pauses reading, timers fire in order of their deadlines.
+/// It keeps the connection's promises to the layer: nothing is called after a failure or
+/// once it has retired, input waits while the layer pauses reading, timers fire in order of
+/// their deadlines.
 ///
 /// ```
 /// use ropewalk::policy::Throttle;
@@ -37,6 +36,8 @@ pub struct LayerBench {
     wire: Wire,
     held: VecDeque<Held>,
     above: Above,
+    /// The layer has retired, and holds nothing back.
+    retired: bool,
 }
 
 /// What went up.
@@ -63,6 +64,7 @@ impl LayerBench {
             wire: Wire::new(&super::default_peer()),
             held: VecDeque::new(),
             above: Above::default(),
+            retired: false,
         }
     }
 
@@ -75,7 +77,7 @@ impl LayerBench {
 
     /// Calls `started`. Answers whether the layer is ready already.
     pub fn start(&mut self, layer: &mut dyn Layer) -> bool {
-        self.call(|below, up| layer.started(below, up));
+        self.call(layer, |layer, below, up| layer.started(below, up));
         self.above.made
     }
 
@@ -83,6 +85,7 @@ impl LayerBench {
     /// reading they wait, as a connection makes them.
     pub fn receive(&mut self, layer: &mut dyn Layer, data: &[u8]) -> Vec<u8> {
         if !data.is_empty() {
+            self.count(|rare| rare.received += data.len() as u64);
             self.held.push_back(Held::Data(data.to_vec()));
         }
         self.deliver(layer);
@@ -92,6 +95,7 @@ impl LayerBench {
     /// The end of input comes from below. Answers whether it went up; while the layer
     /// pauses reading it waits, and [`LayerBench::is_at_eof`] tells later.
     pub fn eof(&mut self, layer: &mut dyn Layer) -> bool {
+        self.wire.set(EOF_SEEN);
         self.held.push_back(Held::Eof);
         self.deliver(layer);
         self.above.eof
@@ -99,13 +103,16 @@ impl LayerBench {
 
     /// Bytes are written from above. Answers what reached the wire by now.
     pub fn write(&mut self, layer: &mut dyn Layer, data: &[u8]) -> Vec<u8> {
-        self.call(|below, _| layer.write(below, data));
+        match self.retired {
+            true => self.wire.write(data, &self.context),
+            false => self.call(layer, |layer, below, _| layer.write(below, data)),
+        }
         self.take_wire()
     }
 
     /// No more is written from above. Answers what reached the wire by now.
     pub fn finish(&mut self, layer: &mut dyn Layer) -> Vec<u8> {
-        self.call(|below, _| layer.finish(below));
+        self.call(layer, |layer, below, _| layer.finish(below));
         self.take_wire()
     }
 
@@ -120,14 +127,12 @@ impl LayerBench {
         while let Some(armed) = self.next_timer().filter(|armed| armed.at <= until) {
             firings += 1;
             assert!(firings < FIRINGS, "{:?} comes due without end", armed.timer);
-            self.clock.advance_to(armed.at);
-            self.context.forget_now();
+            self.pass_time(armed.at);
             self.wire.rare().timers.retain(|other| *other != armed);
-            self.call(|below, up| layer.timer_fired(below, armed.timer, up));
+            self.call(layer, |layer, below, up| layer.timer_fired(below, armed.timer, up));
             self.deliver(layer);
         }
-        self.clock.advance_to(until);
-        self.context.forget_now();
+        self.pass_time(until);
         std::mem::take(&mut self.above.bytes)
     }
 
@@ -140,9 +145,30 @@ impl LayerBench {
     /// Takes what reached the wire since it was last asked.
     pub fn take_wire(&mut self) -> Vec<u8> {
         let Some(out) = &mut self.wire.out else { return Vec::new() };
-        let bytes = out.unsent().to_vec();
-        out.consume(bytes.len());
+        let count = if self.wire.flags & BLOCKED == 0 { out.len() } else { 0 };
+        let bytes = out.unsent()[..count].to_vec();
+        out.consume(count);
+        self.count(|rare| rare.sent += count as u64);
         bytes
+    }
+
+    /// From now on the kernel takes so many of the bytes written (as a peer that reads so
+    /// many does) and no more, until it is said again. Answers what it took.
+    pub fn take_some(&mut self, most: usize) -> Vec<u8> {
+        self.wire.set(BLOCKED);
+        let Some(out) = &mut self.wire.out else { return Vec::new() };
+        let bytes = out.unsent()[..most.min(out.len())].to_vec();
+        out.consume(bytes.len());
+        self.count(|rare| rare.sent += bytes.len() as u64);
+        bytes
+    }
+
+    /// Pauses and resumes reading, as the protocol above does: what comes waits.
+    pub fn pause_above(&mut self, paused: bool) {
+        match paused {
+            true => self.wire.pause(LAYERS),
+            false => self.wire.resume(LAYERS),
+        }
     }
 
     /// Takes what went up by itself, as what a pause had held back or `start` let loose.
@@ -170,9 +196,20 @@ impl LayerBench {
         self.wire.peer()
     }
 
-    /// Whether the layer pauses reading.
+    /// Our own address, if the layer says that it is not the socket's.
+    pub fn local(&self) -> Option<Addr> {
+        self.wire.local()
+    }
+
+    /// Whether the layer, or what is above it, pauses reading.
     pub fn is_reading_paused(&self) -> bool {
         self.wire.is_paused_for(0)
+    }
+
+    /// Whether the layer has retired, and holds nothing back: it is called no more, and
+    /// what comes passes without it.
+    pub fn is_retired(&self) -> bool {
+        self.retired
     }
 
     /// Whether the layer said that it is ready.
@@ -208,18 +245,43 @@ impl LayerBench {
                 continue; // after its close, a connection delivers nothing
             }
             match &held {
-                Held::Data(data) => self.call(|below, up| layer.received(below, data, up)),
-                Held::Eof => self.call(|below, up| layer.eof(below, up)),
+                _ if self.wire.has(DEAD) => {}
+                Held::Data(data) if self.retired => self.above.bytes.extend_from_slice(data),
+                Held::Eof if self.retired => self.above.eof = true,
+                Held::Data(data) => {
+                    self.call(layer, |layer, below, up| layer.received(below, data, up));
+                }
+                Held::Eof => self.call(layer, |layer, below, up| layer.eof(below, up)),
             }
         }
     }
 
-    fn call<'d>(&'d mut self, call: impl FnOnce(&mut Below<'_>, &mut Up<'d>)) {
-        if self.wire.has(DEAD) {
+    /// Until this instant, or the end of the whole connection, if that comes before.
+    fn pass_time(&mut self, until: Time) {
+        self.clock.advance_to(until);
+        self.context.forget_now();
+        let total = self.wire.rare.as_ref().and_then(|rare| rare.total);
+        if total.is_some_and(|(at, _)| at <= until) {
+            self.wire.fail(Reason::new(Kind::Deadline(Deadline::Total)));
+        }
+    }
+
+    fn count(&mut self, count: impl FnOnce(&mut Rare)) {
+        if self.wire.has(WATCHED) {
+            count(self.wire.rare());
+        }
+    }
+
+    fn call<'d, L: Layer + ?Sized>(
+        &'d mut self,
+        layer: &mut L,
+        call: impl FnOnce(&mut L, &mut Below<'_>, &mut Up<'d>),
+    ) {
+        if self.wire.has(DEAD) || self.retired {
             return;
         }
         let mut up = Up::new(&self.context);
-        call(&mut Below::new(&mut [], &mut self.wire, &self.context), &mut up);
+        call(layer, &mut Below::new(&mut [], &mut self.wire, &self.context), &mut up);
         // Above a connection that has failed nothing is delivered any more.
         for item in up.into_items().into_iter().filter(|_| !self.wire.has(DEAD)) {
             match item {
@@ -229,6 +291,10 @@ impl LayerBench {
                 UpItem::Eof => self.above.eof = true,
                 UpItem::Event(event) => self.above.events.push(event),
             }
+        }
+        if self.wire.has(RETIRING) && layer.pending() == 0 {
+            self.retired = true;
+            self.wire.drop_level(0);
         }
     }
 }

@@ -141,6 +141,8 @@ fn kinds() -> impl Iterator<Item = Kind> {
         Deadline::Flush,
         Deadline::Linger,
         Deadline::Drain,
+        Deadline::Total,
+        Deadline::Rate,
     ];
     plain.into_iter().chain(deadlines.map(Kind::Deadline))
 }
