@@ -256,8 +256,12 @@ pub const LOG_LINE_CHARS: usize = 120;
 /// Characters of a label that are kept.
 pub const LOG_LABEL_CHARS: usize = 40;
 
-/// The longest header, its line end included: the protocol's own bound.
+/// The longest PROXY header as text, its line end included: the protocol's own bound.
 pub const PROXY_HEADER_BYTES: usize = 107;
+/// The longest in binary, additions included: real ones have some hundred bytes, the protocol
+/// would allow 64 KiB. Cost: as many bytes of heap until it is whole, as they come. At it: the
+/// connection ends with `Failed` before one of them is read.
+pub const PROXY_HEADER_BINARY_BYTES: usize = 4096;
 
 /// Threads that were cut get so long to say so, before they are counted as cut unheard, or as
 /// still running.

@@ -73,6 +73,8 @@ mod proxy_header;
 mod throttle;
 mod traffic_log;
 
-pub use proxy_header::{HEADER_BYTES, Header, HeaderParser, ProxyHeader};
+pub use proxy_header::{
+    BINARY_HEADER_BYTES, HEADER_BYTES, Header, HeaderParser, HeaderSender, ProxyHeader, Tlv,
+};
 pub use throttle::Throttle;
 pub use traffic_log::{LABEL_CHARS, LINE_CHARS, TrafficLog};

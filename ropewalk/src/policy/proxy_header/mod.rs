@@ -1,21 +1,28 @@
-//! The PROXY protocol, version 1, receiving side: who the peer of a balancer really is.
-//! Owns: the parser, the layer that waits for the header, its deadline.
+//! The PROXY protocol, versions 1 and 2, both ways: who the peer of a balancer really is.
+//! Owns: the layer that waits for a header, its deadline, and whom it trusts; the one that
+//! sends a header is `sending`'s, the formats are `text`'s and `binary`'s.
 //! Never: trusts a peer that was not allowed, or guesses at a header that is not exact.
 
+mod binary;
+mod header;
+mod parser;
+mod sending;
+mod text;
+
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::str::FromStr;
 use std::time::Duration;
 
 use crate::addr::Addr;
-use crate::error::{Error, ErrorKind, Operation, Result};
+use crate::error::Result;
 use crate::limits;
 use crate::protocol::{Below, Deadline, Kind, Layer, Reason, Timer, Up};
 
-pub use crate::limits::PROXY_HEADER_BYTES as HEADER_BYTES;
-
-/// The longest field: an IPv6 address that ends in an IPv4 one.
-const FIELD_BYTES: usize = 45;
+pub use crate::limits::{
+    PROXY_HEADER_BINARY_BYTES as BINARY_HEADER_BYTES, PROXY_HEADER_BYTES as HEADER_BYTES,
+};
+pub use header::{Header, Tlv};
+pub use parser::HeaderParser;
+pub use sending::HeaderSender;
 
 const DEADLINE: Timer = Timer(0);
 
@@ -24,9 +31,17 @@ type Allow = Box<dyn Fn(&Addr) -> bool>;
 /// Reads a PROXY header before anything else, and gives the connection the address in it.
 ///
 /// The protocol is built when the header is whole, so [`Factory::build`] and
-/// `connection_made` see the real peer. `PROXY UNKNOWN` keeps the address of the
-/// connection. What is not a header ends the connection at its first wrong byte; one
-/// that does not come whole, after [`limits::PROXY_HEADER`].
+/// `connection_made` see the real peer; `local_addr` is what the client connected to.
+/// `PROXY UNKNOWN`, and version 2's `LOCAL` and unspecified, keep the addresses of the
+/// connection. What is not a header ends the connection at its first wrong byte; one that
+/// does not come whole, after [`limits::PROXY_HEADER`]; one of version 2 that announces more
+/// than [`BINARY_HEADER_BYTES`], at once. Both versions are taken, as the protocol asks.
+///
+/// When the header is whole the layer has done its work, and retires. `connection_made` is
+/// the place to look at what else it said, with
+/// [`with_layer`](crate::protocol::with_layer).
+///
+/// The format is that of HAProxy's `proxy-protocol.txt`, with its checksums verified.
 ///
 /// Whoever can reach the port can claim to be anybody, so say who may:
 ///
@@ -47,6 +62,7 @@ pub struct ProxyHeader {
     /// Until the header is whole; the connection then lives on without its memory.
     parser: Option<Box<HeaderParser>>,
     header: Option<Header>,
+    tlvs: Vec<Tlv>,
     deadline: Duration,
     allow: Option<Allow>,
 }
@@ -57,6 +73,7 @@ impl ProxyHeader {
         ProxyHeader {
             parser: Some(Box::default()),
             header: None,
+            tlvs: Vec::new(),
             deadline: limits::PROXY_HEADER,
             allow: None,
         }
@@ -74,10 +91,42 @@ impl ProxyHeader {
         ProxyHeader { deadline, ..self }
     }
 
-    /// What the header said, once it was whole: the address that the client connected
-    /// to is in it.
-    pub fn header(&self) -> Option<Header> {
-        self.header
+    /// What the header said, once it was whole.
+    pub fn header(&self) -> Option<&Header> {
+        self.header.as_ref()
+    }
+
+    /// What a header of version 2 said beside addresses.
+    pub fn tlvs(&self) -> &[Tlv] {
+        &self.tlvs
+    }
+
+    /// The other side: a layer that sends this header, in binary (version 2), in front of
+    /// everything else. A client of its own, with nobody behind it, sends [`Header::Local`];
+    /// who relays sends its client's addresses.
+    ///
+    /// ```
+    /// use ropewalk::policy::{Header, ProxyHeader};
+    /// use ropewalk::testing::LayerBench;
+    /// let (mut bench, mut layer) = (LayerBench::new(), ProxyHeader::send(&Header::Local));
+    /// assert!(bench.start(&mut layer));
+    /// assert_eq!(bench.take_wire(), b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0");
+    /// ```
+    pub fn send(header: &Header) -> HeaderSender {
+        HeaderSender::new(header.in_binary())
+    }
+
+    /// The same with additions.
+    ///
+    /// # Errors
+    /// As [`Header::to_binary`].
+    pub fn send_with(header: &Header, tlvs: &[Tlv]) -> Result<HeaderSender> {
+        header.to_binary(tlvs).map(HeaderSender::new)
+    }
+
+    /// The same as text (version 1).
+    pub fn send_text(header: &Header) -> HeaderSender {
+        HeaderSender::new(header.to_text())
     }
 }
 
@@ -109,13 +158,13 @@ impl Layer for ProxyHeader {
         match parser.feed(data) {
             Ok(None) => {}
             Ok(Some((header, used))) => {
+                self.tlvs = parser.tlvs().to_vec();
                 self.parser = None;
-                self.header = Some(header);
-                below.cancel_timer(DEADLINE);
-                if let Header::Tcp { source, destination } = header {
-                    below.set_peer_addr(source.into());
-                    below.set_local_addr(destination.into());
+                if let Some((source, destination)) = header.addresses() {
+                    below.set_peer_addr(source.clone());
+                    below.set_local_addr(destination.clone());
                 }
+                self.header = Some(header);
                 up.made();
                 up.pass(&data[used..]);
                 below.retire();
@@ -140,256 +189,6 @@ impl Layer for ProxyHeader {
     }
 }
 
-/// What a PROXY header says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Header {
-    /// The balancer does not know, or speaks for itself: the connection's own addresses
-    /// hold.
-    Unknown,
-    /// TCP, over IPv4 or IPv6.
-    Tcp {
-        /// The client.
-        source: SocketAddr,
-        /// Where it connected to.
-        destination: SocketAddr,
-    },
-}
-
-/// Reads a version 1 header, byte by byte if need be; pure, and without allocation.
-///
-/// ```
-/// use ropewalk::policy::{Header, HeaderParser};
-/// let mut parser = HeaderParser::new();
-/// assert_eq!(parser.feed(b"PROXY UNK").unwrap(), None);
-/// assert_eq!(parser.feed(b"NOWN\r\nhello").unwrap(), Some((Header::Unknown, 6)));
-/// assert!(HeaderParser::new().feed(b"GET / HTTP/1.1\r\n").is_err());
-/// ```
-#[derive(Clone, Debug)]
-pub struct HeaderParser {
-    part: Part,
-    /// Bytes taken so far.
-    count: usize,
-    field: [u8; FIELD_BYTES],
-    length: usize,
-    ips: [IpAddr; 2],
-    ports: [u16; 2],
-    is_v6: bool,
-}
-
-/// What is read now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
-    /// `PROXY `, so many bytes of it seen.
-    Signature(usize),
-    /// The first letter of the family.
-    Family,
-    /// The rest of `UNKNOWN`.
-    Unknown(usize),
-    /// The rest of `TCP`, the digit and the space.
-    Tcp(usize),
-    /// Behind `UNKNOWN`.
-    UnknownEnd,
-    /// Words behind `UNKNOWN`, which mean nothing.
-    Words,
-    /// Source (0) and destination (1).
-    Ip(usize),
-    Port(usize),
-    /// The last byte: `\n`.
-    LineFeed(bool),
-    /// It is over, whole or refused.
-    Over,
-}
-
-const SIGNATURE: &[u8] = b"PROXY ";
-const UNKNOWN: &[u8] = b"UNKNOWN";
-const TCP: &[u8] = b"TCP";
-
-type Step = std::result::Result<(Part, Option<Header>), &'static str>;
-
-impl HeaderParser {
-    /// At the beginning of a header.
-    pub fn new() -> HeaderParser {
-        let nowhere = IpAddr::from([0; 4]);
-        HeaderParser {
-            part: Part::Signature(0),
-            count: 0,
-            field: [0; FIELD_BYTES],
-            length: 0,
-            ips: [nowhere; 2],
-            ports: [0; 2],
-            is_v6: false,
-        }
-    }
-
-    /// Takes bytes up to the header's end. Answers, once it is whole, what it says and
-    /// how many of `data` belong to it.
-    ///
-    /// # Errors
-    /// At the first byte that no header has at its place; and for whatever comes after
-    /// the end or an error.
-    pub fn feed(&mut self, data: &[u8]) -> Result<Option<(Header, usize)>> {
-        for (at, &byte) in data.iter().enumerate() {
-            if let Some(header) = self.push(byte)? {
-                return Ok(Some((header, at + 1)));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Takes one byte.
-    ///
-    /// # Errors
-    /// As [`HeaderParser::feed`].
-    pub fn push(&mut self, byte: u8) -> Result<Option<Header>> {
-        self.count += 1;
-        match self.step(byte) {
-            Ok((part, header)) => {
-                // The last two bytes of the longest header can only be its line end.
-                let is_ending = matches!(part, Part::LineFeed(_) | Part::Over);
-                if self.count >= HEADER_BYTES - 1 && !is_ending {
-                    return Err(self.refuse("it is longer than 107 bytes"));
-                }
-                self.part = part;
-                Ok(header)
-            }
-            Err(why) => Err(self.refuse(why)),
-        }
-    }
-
-    fn refuse(&mut self, why: &str) -> Error {
-        self.part = Part::Over;
-        let sentence = format!("byte {} of the PROXY header is wrong: {why}", self.count);
-        Error::new(Operation::Parse, ErrorKind::InvalidInput, sentence)
-    }
-
-    fn step(&mut self, byte: u8) -> Step {
-        let next = |part| Ok((part, None));
-        match self.part {
-            Part::Signature(seen) => match SIGNATURE.get(seen) == Some(&byte) {
-                true if seen + 1 == SIGNATURE.len() => next(Part::Family),
-                true => next(Part::Signature(seen + 1)),
-                false => Err("it begins with `PROXY `"),
-            },
-            Part::Family => match byte {
-                b'U' => next(Part::Unknown(1)),
-                b'T' => next(Part::Tcp(1)),
-                _ => Err("after `PROXY ` comes TCP4, TCP6 or UNKNOWN"),
-            },
-            Part::Unknown(seen) => match UNKNOWN.get(seen) == Some(&byte) {
-                true if seen + 1 == UNKNOWN.len() => next(Part::UnknownEnd),
-                true => next(Part::Unknown(seen + 1)),
-                false => Err("after `PROXY ` comes TCP4, TCP6 or UNKNOWN"),
-            },
-            Part::Tcp(seen) => self.family(seen, byte),
-            Part::UnknownEnd if byte == b' ' => next(Part::Words),
-            Part::UnknownEnd if byte != b'\r' => Err("UNKNOWN ends with a space or `\\r\\n`"),
-            Part::UnknownEnd | Part::Words => match byte {
-                b'\r' => next(Part::LineFeed(false)),
-                b'\n' => Err("the header ends with `\\r\\n`"),
-                _ => next(Part::Words),
-            },
-            Part::Ip(which) => self.ip(which, byte),
-            Part::Port(which) => self.port(which, byte),
-            Part::LineFeed(_) if byte != b'\n' => Err("the header ends with `\\r\\n`"),
-            Part::LineFeed(false) => Ok((Part::Over, Some(Header::Unknown))),
-            Part::LineFeed(true) => {
-                let [source, destination] =
-                    [0, 1].map(|which| SocketAddr::new(self.ips[which], self.ports[which]));
-                Ok((Part::Over, Some(Header::Tcp { source, destination })))
-            }
-            Part::Over => Err("the header is over"),
-        }
-    }
-
-    fn family(&mut self, seen: usize, byte: u8) -> Step {
-        let matches = match seen {
-            3 => matches!(byte, b'4' | b'6'),
-            4 => byte == b' ',
-            _ => TCP.get(seen) == Some(&byte),
-        };
-        if !matches {
-            return Err("after `PROXY ` comes TCP4, TCP6 or UNKNOWN");
-        }
-        if seen == 3 {
-            self.is_v6 = byte == b'6';
-        }
-        Ok((if seen == 4 { Part::Ip(0) } else { Part::Tcp(seen + 1) }, None))
-    }
-
-    fn ip(&mut self, which: usize, byte: u8) -> Step {
-        const WRONG: &str = "it is not an address of the family that the header names";
-        if byte == b' ' {
-            let is_v6 = self.is_v6;
-            let text = self.take_field();
-            let ip = match is_v6 {
-                true => text.parse().map(IpAddr::V6),
-                false => text.parse().map(IpAddr::V4),
-            };
-            self.ips[which] = ip.map_err(|_| WRONG)?;
-            return Ok((if which == 0 { Part::Ip(1) } else { Part::Port(0) }, None));
-        }
-        self.append(byte).ok_or(WRONG)?;
-        let field = &self.field[..self.length];
-        let may_go_on =
-            if self.is_v6 { begins::<Ipv6Addr>(field) } else { begins::<Ipv4Addr>(field) };
-        if may_go_on { Ok((Part::Ip(which), None)) } else { Err(WRONG) }
-    }
-
-    fn port(&mut self, which: usize, byte: u8) -> Step {
-        const WRONG: &str = "a port is a number from 0 to 65535, without leading zeros";
-        let end = if which == 0 { b' ' } else { b'\r' };
-        if byte == end {
-            self.ports[which] = self.take_field().parse().map_err(|_| WRONG)?;
-            return Ok((if which == 0 { Part::Port(1) } else { Part::LineFeed(true) }, None));
-        }
-        self.append(byte).ok_or(WRONG)?;
-        let field = &self.field[..self.length];
-        if is_number(field, u16::MAX) { Ok((Part::Port(which), None)) } else { Err(WRONG) }
-    }
-
-    fn append(&mut self, byte: u8) -> Option<()> {
-        *self.field.get_mut(self.length)? = byte;
-        self.length += 1;
-        Some(())
-    }
-
-    fn take_field(&mut self) -> &str {
-        let length = std::mem::take(&mut self.length);
-        // What was appended was checked to be ASCII; anything else would parse as nothing.
-        std::str::from_utf8(&self.field[..length]).unwrap_or_default()
-    }
-}
-
-impl Default for HeaderParser {
-    fn default() -> HeaderParser {
-        HeaderParser::new()
-    }
-}
-
-/// Decimal, at most `max`, without leading zeros.
-fn is_number(digits: &[u8], max: u16) -> bool {
-    let value = digits.iter().try_fold(0u32, |value, digit| {
-        let value = value * 10 + u32::from(digit.checked_sub(b'0').filter(|d| *d < 10)?);
-        (value <= u32::from(max)).then_some(value)
-    });
-    value.is_some() && !digits.is_empty() && (digits[0] != b'0' || digits.len() == 1)
-}
-
-/// Whether an address can begin so: whether one of the possible rests makes it whole.
-/// For each beginning of an address, of either family, one of these does.
-fn begins<A: FromStr>(text: &[u8]) -> bool {
-    const RESTS: [&[u8]; 10] =
-        [b"", b"::", b"0", b":", b".0.0.0", b"0.0.0", b".0.0", b"0.0", b".0", b"0.0.0.0"];
-    let mut whole = [0; FIELD_BYTES + 8];
-    whole[..text.len()].copy_from_slice(text);
-    RESTS.iter().any(|rest| {
-        let end = text.len() + rest.len();
-        whole[text.len()..end].copy_from_slice(rest);
-        std::str::from_utf8(&whole[..end]).is_ok_and(|text| text.parse::<A>().is_ok())
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -406,8 +205,9 @@ mod tests {
     }
 
     fn tcp(source: &str, destination: &str) -> Header {
-        let [source, destination] = [source, destination].map(|text| text.parse().unwrap());
-        Header::Tcp { source, destination }
+        let [source, destination] =
+            [source, destination].map(|text| text.parse::<std::net::SocketAddr>().unwrap());
+        Header::stream(source, destination)
     }
 
     #[test]
@@ -461,7 +261,7 @@ mod tests {
     fn garbage_is_refused_at_its_first_wrong_byte() {
         let wrong: [(&[u8], usize); 26] = [
             (b"GET / HTTP/1.1\r\n", 1),
-            (b"\r\n\r\n\0\r\nQUIT\n", 1), // version 2
+            (b"\r\n\r\nQUIT\n", 5),
             (b"proxy TCP4", 1),
             (b"PROXY  TCP4", 7),
             (b"PROXY TCP5 ", 10),
@@ -545,7 +345,7 @@ mod tests {
                 let mut text = TCP4.to_vec();
                 text[at] = byte;
                 if let Ok(Some((header, used))) = parse(&text) {
-                    assert!(matches!(header, Header::Tcp { .. }) && used == text.len());
+                    assert!(matches!(header, Header::Stream { .. }) && used == text.len());
                 }
             }
         }
@@ -575,7 +375,7 @@ mod tests {
         bench.start(&mut layer);
         bench.receive(&mut layer, b"PROXY UNKNOWN\r\n");
         assert_eq!((bench.peer(), bench.is_made()), (before, true));
-        assert_eq!(layer.header(), Some(Header::Unknown));
+        assert_eq!(layer.header(), Some(&Header::Unknown));
     }
 
     #[test]
@@ -615,15 +415,177 @@ mod tests {
     #[test]
     fn a_peer_that_is_not_allowed_is_refused_before_its_first_byte() {
         let may = |peer: &Addr| peer.host() == "10.0.0.1";
-        let stranger: SocketAddr = "10.0.0.2:1".parse().unwrap();
+        let stranger: std::net::SocketAddr = "10.0.0.2:1".parse().unwrap();
         let mut bench = LayerBench::new().with_peer(stranger);
         assert!(!bench.start(&mut ProxyHeader::new().allow(may)));
         let why = bench.failure().unwrap();
         assert_eq!((why.kind(), why.by()), (Kind::Refused, By::User));
-        let friend: SocketAddr = "10.0.0.1:1".parse().unwrap();
+        let friend: std::net::SocketAddr = "10.0.0.1:1".parse().unwrap();
         let (mut bench, mut layer) =
             (LayerBench::new().with_peer(friend), ProxyHeader::new().allow(may));
         bench.start(&mut layer);
         assert_eq!(bench.receive(&mut layer, b"PROXY UNKNOWN\r\nx"), b"x");
+    }
+
+    /// Version 2: command, family, addresses and additions as they are.
+    fn binary(command: u8, family: u8, rest: &[u8]) -> Vec<u8> {
+        let length = (rest.len() as u16).to_be_bytes();
+        [b"\r\n\r\n\0\r\nQUIT\n", &[command, family][..], &length, rest].concat()
+    }
+
+    const V4: &[u8] = &[192, 0, 2, 7, 198, 51, 100, 1, 0xdc, 4, 1, 0xbb];
+
+    #[test]
+    fn a_binary_header_is_read_and_written_the_same() {
+        let v4 = tcp("192.0.2.7:56324", "198.51.100.1:443");
+        let v6 = tcp("[2001:db8::1]:1", "[::1]:65535");
+        let path = |text: &str| Addr::from(std::path::PathBuf::from(text));
+        let unix = Header::stream(path("/run/a"), path("\0name"));
+        let unnamed = Header::stream(Addr::Unix(None), path("/x"));
+        let (source, destination) = v4.addresses().unwrap();
+        let datagram =
+            Header::Datagram { source: source.clone(), destination: destination.clone() };
+        for header in [v4, v6, unix, unnamed, datagram, Header::Unknown, Header::Local] {
+            let bytes = header.to_binary(&[]).unwrap();
+            assert_eq!(parse(&bytes).unwrap(), Some((header, bytes.len())));
+        }
+        assert_eq!(
+            parse(&binary(0x21, 0x11, V4)).unwrap().unwrap().0,
+            tcp("192.0.2.7:56324", "198.51.100.1:443")
+        );
+    }
+
+    #[test]
+    fn what_one_of_the_formats_has_no_words_for_is_unknown() {
+        let [v4, v6] = ["1.2.3.4:5", "[::1]:6"]
+            .map(|text| Addr::from(text.parse::<std::net::SocketAddr>().unwrap()));
+        let mixed = Header::stream(v4.clone(), v6.clone());
+        assert_eq!(mixed.to_text(), b"PROXY TCP6 ::ffff:1.2.3.4 ::1 5 6\r\n");
+        let bytes = mixed.to_binary(&[]).unwrap();
+        assert_eq!(parse(&bytes).unwrap().unwrap().0, tcp("[::ffff:1.2.3.4]:5", "[::1]:6"));
+        let long = Addr::from(std::path::PathBuf::from("x".repeat(109)));
+        for header in [
+            Header::stream(v4.clone(), Addr::Memory(1)),
+            Header::stream(v4, Addr::Unix(None)),
+            Header::stream(long, Addr::Unix(None)),
+        ] {
+            assert_eq!(header.to_text(), b"PROXY UNKNOWN\r\n");
+            assert_eq!(header.to_binary(&[]).unwrap(), binary(0x21, 0, b""));
+        }
+        assert_eq!(Header::Local.to_text(), b"PROXY UNKNOWN\r\n");
+    }
+
+    #[test]
+    fn what_a_binary_header_leaves_open_keeps_the_real_addresses() {
+        // LOCAL, the family unspecified, the transport unspecified; what else there is counts
+        // for nothing.
+        for (command, family) in [(0x20, 0x11), (0x20, 0), (0x21, 0x01), (0x21, 0x10), (0x21, 0)] {
+            for rest in [V4, b"", b"\x01\xff", &[0; 300]] {
+                let bytes = binary(command, family, rest);
+                let (mut bench, mut layer) = (LayerBench::new(), ProxyHeader::new());
+                let (peer, local) = (bench.peer(), bench.local());
+                bench.start(&mut layer);
+                assert_eq!(bench.receive(&mut layer, &[&bytes[..], b"x"].concat()), b"x");
+                assert_eq!((bench.peer(), bench.local()), (peer, local));
+                assert!(bench.is_made() && bench.is_retired() && layer.tlvs().is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn a_binary_header_is_refused_at_its_first_wrong_byte() {
+        let wrong: [(&[u8], usize); 9] = [
+            (b"\r\n\r\n\0\r\nQUIX\n", 11),
+            (&binary(0x11, 0x11, V4), 13),
+            (&binary(0x31, 0x11, V4), 13),
+            (&binary(0x22, 0x11, V4), 13),
+            (&binary(0x21, 0x41, V4), 14),
+            (&binary(0x21, 0x13, V4), 14),
+            (&binary(0x21, 0x11, &V4[..11]), 16),
+            (&binary(0x21, 0x21, &[0; 35]), 16),
+            (&binary(0x21, 0x31, &[0; 215]), 16),
+        ];
+        for (bytes, at) in wrong {
+            assert_eq!(refused_at(bytes), Some(at), "{}", bytes.escape_ascii());
+        }
+        // The length is refused before one of its bytes has come.
+        for (length, refused) in [(4080, None), (4081, Some(16)), (u16::MAX, Some(16))] {
+            let mut bytes = binary(0x21, 0x11, V4);
+            bytes[14..16].copy_from_slice(&length.to_be_bytes());
+            assert_eq!(refused_at(&bytes), refused, "{length}");
+        }
+        assert_eq!(16 + 4080, BINARY_HEADER_BYTES);
+    }
+
+    #[test]
+    fn additions_are_told_and_must_be_whole() {
+        let with = |tlvs: &[u8]| binary(0x21, 0x11, &[V4, tlvs].concat());
+        let mut parser = HeaderParser::new();
+        let bytes = with(b"\x02\0\x03a.b\x04\0\0\xee\0\x01z");
+        assert!(parser.feed(&bytes).unwrap().is_some());
+        let told = [Tlv::new(2, *b"a.b"), Tlv::new(4, *b""), Tlv::new(0xee, *b"z")];
+        assert_eq!(parser.tlvs(), told);
+        assert_eq!(tcp("192.0.2.7:56324", "198.51.100.1:443").to_binary(&told).unwrap(), bytes);
+        for cut in [&b"\x02"[..], b"\x02\0", b"\x02\0\x01", b"\x02\0\x03ab", b"\x02\xff\xffa"] {
+            assert!(parse(&with(cut)).is_err(), "{cut:?}");
+        }
+        let much = Tlv::new(1, vec![0; BINARY_HEADER_BYTES - 16 - 12 - 3]);
+        let header = tcp("1.2.3.4:5", "1.2.3.4:6");
+        assert_eq!(
+            header.to_binary(std::slice::from_ref(&much)).unwrap().len(),
+            BINARY_HEADER_BYTES
+        );
+        assert!(header.to_binary(&[much, Tlv::new(4, [])]).is_err());
+    }
+
+    #[test]
+    fn a_checksum_is_counted_and_verified() {
+        // The check value of the sum's definition.
+        assert_eq!(super::binary::crc32c(b"123456789".iter().copied()), 0xe306_9283);
+        let header = tcp("192.0.2.7:56324", "198.51.100.1:443");
+        let tlvs = [Tlv::new(1, *b"h2"), Tlv::checksum(), Tlv::new(2, *b"host")];
+        let bytes = header.to_binary(&tlvs).unwrap();
+        assert_eq!(parse(&bytes).unwrap(), Some((header, bytes.len())));
+        for at in (16..bytes.len()).filter(|at| *at != 33) {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= 1;
+            assert!(parse(&damaged).is_err(), "byte {at}"); // 33 makes it no checksum
+        }
+        // Of another length it is none.
+        assert!(parse(&binary(0x21, 0x11, &[V4, b"\x03\0\x03abc"].concat())).is_err());
+    }
+
+    #[test]
+    fn a_binary_header_is_read_the_same_however_it_is_cut() {
+        let input = [&binary(0x21, 0x11, V4)[..], b"GET"].concat();
+        every_split(&input, |pieces| {
+            let (mut bench, mut layer) = (LayerBench::new(), ProxyHeader::new());
+            assert!(!bench.start(&mut layer));
+            let up: Vec<_> = pieces.iter().flat_map(|p| bench.receive(&mut layer, p)).collect();
+            assert_eq!(up, b"GET");
+            assert_eq!(bench.peer().to_string(), "192.0.2.7:56324");
+            assert_eq!(bench.local().unwrap().to_string(), "198.51.100.1:443");
+            assert!(bench.is_retired() && bench.next_timer_at().is_none());
+        });
+    }
+
+    #[test]
+    fn what_one_side_sends_the_other_side_reads() {
+        let header = tcp("192.0.2.7:56324", "198.51.100.1:443");
+        for mut sender in [
+            ProxyHeader::send(&header),
+            ProxyHeader::send_text(&header),
+            ProxyHeader::send_with(&header, &[Tlv::checksum()]).unwrap(),
+        ] {
+            let mut bench = LayerBench::new();
+            assert!(bench.start(&mut sender) && bench.is_retired());
+            let mut sent = bench.take_wire();
+            sent.extend(bench.write(&mut sender, b"hello"));
+            assert_eq!(bench.receive(&mut sender, b"answer"), b"answer");
+            let (mut bench, mut layer) = (LayerBench::new(), ProxyHeader::new());
+            bench.start(&mut layer);
+            assert_eq!(bench.receive(&mut layer, &sent), b"hello");
+            assert_eq!(layer.header(), Some(&header));
+        }
     }
 }
