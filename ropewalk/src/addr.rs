@@ -11,6 +11,9 @@ use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Operation, Result};
 
+mod race;
+pub(crate) use race::{Race, interleaved};
+
 /// The address of one end of a connection.
 ///
 /// ```
@@ -422,24 +425,6 @@ fn listen_host(host: &str) -> ListenHost {
         // The second is Python's.
         "*" | "" => ListenHost::All,
         host => host.parse().map_or_else(|_| ListenHost::Name(host.to_owned()), ListenHost::Ip),
-    }
-}
-
-/// A name's addresses in the order in which they are tried (RFC 8305, 4): one family after
-/// the other, beginning with the resolver's first, so that a family without a route costs one
-/// attempt and not all of its own.
-pub(crate) fn interleaved(addrs: Vec<SocketAddr>) -> Vec<SocketAddr> {
-    let first_is_v4 = addrs.first().is_some_and(SocketAddr::is_ipv4);
-    let (first, other): (Vec<_>, Vec<_>) =
-        addrs.into_iter().partition(|addr| addr.is_ipv4() == first_is_v4);
-    let (mut first, mut other) = (first.into_iter(), other.into_iter());
-    let mut order = Vec::new();
-    loop {
-        let pair = [first.next(), other.next()];
-        if pair == [None, None] {
-            return order;
-        }
-        order.extend(pair.into_iter().flatten());
     }
 }
 

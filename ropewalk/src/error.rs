@@ -393,7 +393,11 @@ pub(crate) fn who_said_what(refusals: &[(String, Addr)]) -> String {
             Some((words, symbol)) => (words, format!(" ({symbol}")),
             None => (said.as_str(), String::new()),
         };
-        let by = if words.starts_with(NO_ANSWER) { "from" } else { "by" };
+        let by = match words {
+            _ if words.starts_with(NO_ANSWER) => "from",
+            _ if words.starts_with(NO_SOURCE) => "for",
+            _ => "by",
+        };
         sentences.push(match hosts.is_empty() {
             true => said.clone(),
             false => format!("{words} {by} {}{symbol}", hosts.join(" and ")),
@@ -405,6 +409,9 @@ pub(crate) fn who_said_what(refusals: &[(String, Addr)]) -> String {
 
 /// What is said of whoever has said nothing.
 pub(crate) const NO_ANSWER: &str = "no answer";
+
+/// What is said of an address that was not tried, since the one to try it from cannot be ours.
+pub(crate) const NO_SOURCE: &str = "cannot bind the source";
 
 /// A system error as a person reads it: `connection refused (ECONNREFUSED)`.
 pub(crate) fn describe_io(error: &io::Error) -> String {

@@ -53,7 +53,7 @@ pub use engine::{Remote, Report};
 pub use error::{Error, Result};
 pub use protocol::{
     ClientFactory, Connector, DatagramProtocol, DatagramTransport, Factory, Flow, Handle, Listener,
-    Net, Protocol, Reason, Sending, Timer, TimerHandle, Transport,
+    Lookup, Net, Protocol, Reason, Sending, Timer, TimerHandle, Transport,
 };
 pub use reactor::Reactor;
 pub use socket::Socket;

@@ -72,11 +72,15 @@ pub const RESOLVER_THREADS: usize = 4;
 /// with `Failed` or `Full`.
 pub const RESOLVER_WAITING: usize = 256;
 
-/// So long `create_connection` waits for an address to answer before it tries the next one as
-/// well (RFC 8305's "Connection Attempt Delay"). Cost: a socket for each that is not decided.
+/// So long whoever connects to a name waits for an address to answer before it tries the next
+/// one as well (RFC 8305's "Connection Attempt Delay"); a refusal ends the wait at once. Cost: a
+/// socket for each that is not decided.
 pub const CONNECT_ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 /// Addresses that it tries at the same time. At it: the next waits until one has failed.
 pub const CONNECT_AT_ONCE: usize = 8;
+/// Addresses of one name that it tries at all. At it: the rest is not tried, and the log says
+/// so.
+pub const CONNECT_ADDRESSES: usize = 64;
 /// Strangers that may connect to the listener of a `socketpair` over the loopback before its
 /// own other end. At it: `Aborted`.
 pub const PAIR_STRANGERS: u32 = 16;

@@ -1,6 +1,7 @@
 //! How a socket is set, beside its address: what an endpoint's options say.
 //! Owns: the settings and what each means. Never: touches a socket.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -31,6 +32,12 @@ pub struct SocketOptions {
     /// A silent peer is probed after so long (`SO_KEEPALIVE`, `TCP_KEEPIDLE`); whole
     /// seconds. Off by default.
     pub keepalive: Option<Duration>,
+    /// The address of ours from which to connect; port 0 is any. An address of the other
+    /// family is not tried from it: that one fails, and the next has its turn. By default the
+    /// system chooses.
+    #[doc(alias = "bindAddress")]
+    #[doc(alias = "source_address")]
+    pub source: Option<SocketAddr>,
     /// The deadline of a whole attempt to connect; by default
     /// [`CONNECT`](crate::limits::CONNECT).
     pub timeout: Option<Duration>,

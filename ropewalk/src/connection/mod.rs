@@ -75,12 +75,18 @@ impl Connection {
         if connecting {
             wire.set(CONNECTING);
         }
+        let mut connection = Connection { wire, stack: None };
+        connection.put(layers);
+        connection
+    }
+
+    /// Its layers, if it has none yet: before the first input.
+    pub(crate) fn put(&mut self, layers: Layers) {
         let layers = layers.into_vec();
-        let stack = (!layers.is_empty()).then(|| Box::new(Stack { layers, ..Stack::default() }));
-        if stack.is_some() {
-            wire.set(STACKED);
+        if !layers.is_empty() {
+            self.stack = Some(Box::new(Stack { layers, ..Stack::default() }));
+            self.wire.set(STACKED);
         }
-        Connection { wire, stack }
     }
 
     // Getters.

@@ -353,7 +353,7 @@ impl Driver for Blocking {
     }
 
     fn resolve(&self, host: &str, port: u16, reply: Reply) -> io::Result<()> {
-        self.resolver.resolve(host, port, reply)
+        super::resolve(&self.resolver, host, port, reply)
     }
 
     fn listen(

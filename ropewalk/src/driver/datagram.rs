@@ -57,6 +57,7 @@ pub(crate) fn connect(to: &Addr, options: &SocketOptions) -> io::Result<Bound> {
     let socket = Socket::new(address.domain(), Type::DGRAM, None)?;
     socket.set_nonblocking(true)?;
     settings::apply(&socket, to, options)?;
+    settings::bind_source(&socket, to, options)?;
     if matches!(to, Addr::Unix(_)) {
         autobind(&socket)?;
     }

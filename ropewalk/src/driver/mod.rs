@@ -23,7 +23,7 @@ pub use blocking::{Blocking, BlockingAlarm, BlockingDatagrams, BlockingIo, Block
 pub(crate) use datagram::bind as bind_datagram;
 pub use poll::{Poll, PollDatagrams, PollIo, PollListener};
 pub use signals::StopSignals;
-pub use simulated::{Simulated, SimulatedDatagrams, SimulatedIo, SimulatedListener};
+pub use simulated::{Reach, Simulated, SimulatedDatagrams, SimulatedIo, SimulatedListener};
 pub(crate) use stream::{Bound, UnixFile, bind as bind_stream};
 #[cfg(unix)] // as above
 pub(crate) use wakeup::renew;
@@ -32,3 +32,16 @@ pub use weather::Weather;
 // See above.
 #[cfg(all(feature = "uring", target_os = "linux"))]
 pub use uring::{Uring, UringIo, UringListener};
+
+use crate::engine::Reply;
+use crate::socket::{Resolver, lookup_addrs};
+
+/// Looks a name up on one of the resolver's threads, if it is wanted still when one is free.
+fn resolve(resolver: &Resolver, host: &str, port: u16, reply: Reply) -> std::io::Result<()> {
+    let host = host.to_owned();
+    resolver.run(move || {
+        if reply.is_wanted() {
+            reply.tell(lookup_addrs(&host, port));
+        }
+    })
+}

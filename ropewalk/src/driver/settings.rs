@@ -6,8 +6,10 @@ use std::net::SocketAddr;
 
 use socket2::{Socket, TcpKeepalive};
 
-use crate::addr::Addr;
+use crate::addr::{Addr, Target};
+use crate::error::{NO_SOURCE, describe_io};
 use crate::options::SocketOptions;
+use crate::socket::check_source;
 
 /// What every socket of an address takes, before it is bound or connected.
 pub(crate) fn apply(socket: &Socket, at: &Addr, options: &SocketOptions) -> io::Result<()> {
@@ -36,6 +38,18 @@ pub(crate) fn apply_tcp(socket: &Socket, options: &SocketOptions) -> io::Result<
         socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(after))?;
     }
     Ok(())
+}
+
+/// The address of ours from which to connect to this one.
+pub(crate) fn bind_source(socket: &Socket, to: &Addr, options: &SocketOptions) -> io::Result<()> {
+    let (Some(source), Addr::Ip(to)) = (options.source, to) else { return Ok(()) };
+    let check = check_source(&Target::from(source), *to);
+    check.map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error.cause()))?;
+    socket.bind(&source.into()).map_err(|error| {
+        // What is asked for next is the peer, and it had no part in this.
+        let said = describe_io(&error).replace(['(', ')'], "");
+        io::Error::new(error.kind(), format!("{NO_SOURCE} {source}: {said}"))
+    })
 }
 
 // Windows has no such option: there SO_REUSEADDR would steal the port.

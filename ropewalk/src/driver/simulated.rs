@@ -11,7 +11,7 @@ use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,8 +19,10 @@ use std::time::Duration;
 
 mod datagrams;
 mod outside;
+mod places;
 
 pub use datagrams::SimulatedDatagrams;
+pub use places::Reach;
 
 use super::weather::{Random, Weather};
 use crate::addr::Addr;
@@ -48,7 +50,7 @@ struct State {
     queue: BinaryHeap<Reverse<(Time, u64, What)>>,
     sequence: u64,
     ends: Vec<End>,
-    listeners: BTreeMap<u64, u32>,
+    places: places::Places,
     /// Bytes under way, by the event that brings them.
     parcels: BTreeMap<u64, Vec<u8>>,
     grams: datagrams::Grams,
@@ -84,6 +86,7 @@ enum Owner {
 enum What {
     Accept(u32, usize),
     Connected(usize, bool),
+    Answer(u64),
     Arrive(usize, u64),
     Fin(usize),
     Reset(usize),
@@ -101,7 +104,7 @@ pub struct SimulatedIo {
 /// A listening number.
 pub struct SimulatedListener {
     world: Rc<World>,
-    number: u64,
+    at: Addr,
 }
 
 impl Simulated {
@@ -115,7 +118,7 @@ impl Simulated {
                 queue: BinaryHeap::new(),
                 sequence: 0,
                 ends: Vec::new(),
-                listeners: BTreeMap::new(),
+                places: places::Places::default(),
                 parcels: BTreeMap::new(),
                 grams: datagrams::Grams::default(),
             }),
@@ -243,6 +246,7 @@ impl World {
                     engine.on_connected(&entry, if accepted { Ok(()) } else { refused() });
                 }
             }
+            What::Answer(key) => self.answer(key),
             What::Arrive(end, parcel) => self.arrive(engine, end, parcel),
             What::Fin(end) => {
                 self.state.borrow_mut().ends[end].fin = true;
@@ -373,10 +377,8 @@ impl Driver for Simulated {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    fn resolve(&self, host: &str, _: u16, reply: Reply) -> io::Result<()> {
-        let none: io::Result<Vec<SocketAddr>> =
-            Err(io::Error::new(io::ErrorKind::NotFound, format!("no name `{host}` in memory")));
-        reply(none);
+    fn resolve(&self, host: &str, port: u16, reply: Reply) -> io::Result<()> {
+        self.look_up(host, port, reply);
         Ok(())
     }
 
@@ -386,13 +388,7 @@ impl Driver for Simulated {
         at: &Addr,
         _: &SocketOptions,
     ) -> io::Result<(SimulatedListener, Addr)> {
-        let Addr::Memory(memory) = at else { return Err(io::ErrorKind::Unsupported.into()) };
-        let mut state = self.0.state.borrow_mut();
-        if state.listeners.contains_key(memory) {
-            return Err(io::ErrorKind::AddrInUse.into());
-        }
-        state.listeners.insert(*memory, number);
-        Ok((SimulatedListener { world: self.0.clone(), number: *memory }, at.clone()))
+        self.listen_at(number, at)
     }
 
     fn accept_now(
@@ -419,20 +415,7 @@ impl Driver for Simulated {
     }
 
     fn connect(&self, id: ConnectionId, to: &Addr, _: &SocketOptions) -> io::Result<SimulatedIo> {
-        let Addr::Memory(memory) = to else { return Err(io::ErrorKind::Unsupported.into()) };
-        let mut state = self.0.state.borrow_mut();
-        let now = self.0.clock.now();
-        let end = state.link();
-        state.ends[end].owner = Owner::Connection(id);
-        let listener = state.listeners.get(memory).copied();
-        if let Some(listener) = listener {
-            state.ends[end ^ 1].owner = Owner::Listener;
-            let at = state.arrival(end ^ 1, now);
-            state.schedule(at, What::Accept(listener, end ^ 1));
-        }
-        let at = state.arrival(end, now);
-        state.schedule(at, What::Connected(end, listener.is_some()));
-        Ok(SimulatedIo { world: self.0.clone(), end })
+        self.connect_to(id, to)
     }
 
     fn start(&self, id: ConnectionId, io: &SimulatedIo) -> io::Result<()> {
@@ -548,12 +531,6 @@ impl SimulatedIo {
 impl Drop for SimulatedIo {
     fn drop(&mut self) {
         self.release(false);
-    }
-}
-
-impl Drop for SimulatedListener {
-    fn drop(&mut self) {
-        self.world.state.borrow_mut().listeners.remove(&self.number);
     }
 }
 

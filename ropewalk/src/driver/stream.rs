@@ -87,6 +87,7 @@ pub(crate) fn connect(to: &Addr, options: &SocketOptions) -> io::Result<Socket> 
     settings::apply(&socket, to, options)?;
     if domain != Domain::UNIX {
         settings::apply_tcp(&socket, options)?;
+        settings::bind_source(&socket, to, options)?;
     }
     match socket.connect(&address) {
         Err(error) if !is_in_progress(&error) => Err(error),

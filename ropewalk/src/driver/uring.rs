@@ -372,7 +372,7 @@ impl Driver for Uring {
     }
 
     fn resolve(&self, host: &str, port: u16, reply: Reply) -> io::Result<()> {
-        self.resolver.resolve(host, port, reply)
+        super::resolve(&self.resolver, host, port, reply)
     }
 
     fn listen(
@@ -436,6 +436,7 @@ impl Driver for Uring {
         let socket = Socket::new(Domain::for_address(*ip), Type::STREAM, Some(Protocol::TCP))?;
         settings::apply(&socket, to, options)?;
         settings::apply_tcp(&socket, options)?;
+        settings::bind_source(&socket, to, options)?;
         let fd = Fd(socket.as_raw_fd());
         let address = Box::new(SockAddr::from(*ip));
         let key = self.submit(Operation::Connect(id, address), |operation| match operation {

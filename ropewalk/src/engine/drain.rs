@@ -112,8 +112,8 @@ impl<D: Driver> Engine<D> {
         let spread = spread.min(crate::limits::DRAIN_SPREAD);
         self.draining.replace(Some(Draining { until, queue, spread }));
         let lookups = std::mem::take(&mut *self.lookups.borrow_mut());
-        for attempt in lookups.into_values() {
-            attempt.stopped();
+        for asking in lookups.into_values() {
+            asking.into_who().stopped();
         }
         self.tell_next();
     }

@@ -9,8 +9,9 @@
 //! `accept_now`, `read_now` and `read_datagrams_now` may call the engine back.
 
 use std::io;
+use std::net::SocketAddr;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::{DatagramEntry, Engine, Entry};
@@ -43,8 +44,8 @@ pub trait Driver: Sized + 'static {
     /// The addresses of a name; may block. Only for listening.
     fn lookup(&self, host: &str) -> io::Result<Vec<std::net::IpAddr>>;
 
-    /// Finds the addresses of a name off the loop, and gives them to `reply`. An error
-    /// says that too many wait already.
+    /// Finds the addresses of a name off the loop, and gives them to `reply`, if they are
+    /// wanted by then. An error says that too many wait already.
     fn resolve(&self, host: &str, port: u16, reply: Reply) -> io::Result<()>;
 
     /// Binds and listens. Connections are reported by [`Engine::on_accepted`] under this
@@ -158,7 +159,36 @@ pub struct Sent {
 }
 
 /// Takes the addresses of a name, on any thread.
-pub type Reply = Box<dyn FnOnce(io::Result<Vec<std::net::SocketAddr>>) + Send>;
+pub struct Reply {
+    wanted: Weak<()>,
+    #[allow(clippy::type_complexity, reason = "it is said once")]
+    tell: Box<dyn FnOnce(io::Result<Vec<SocketAddr>>) + Send>,
+}
+
+impl Reply {
+    pub(super) fn new(
+        wanted: &Arc<()>,
+        tell: impl FnOnce(io::Result<Vec<SocketAddr>>) + Send + 'static,
+    ) -> Reply {
+        Reply { wanted: Arc::downgrade(wanted), tell: Box::new(tell) }
+    }
+
+    /// Whether somebody still waits for it. If not, the name need not be looked up.
+    pub fn is_wanted(&self) -> bool {
+        self.wanted.strong_count() > 0
+    }
+
+    /// The answer.
+    pub fn tell(self, found: io::Result<Vec<SocketAddr>>) {
+        (self.tell)(found);
+    }
+}
+
+impl std::fmt::Debug for Reply {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Reply {{ wanted: {} }}", self.is_wanted())
+    }
+}
 
 /// Ends an engine's wait.
 pub trait Wake: Send + Sync {

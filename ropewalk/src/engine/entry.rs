@@ -8,7 +8,9 @@ use std::rc::Rc;
 use super::driver::Driver;
 use crate::addr::Addr;
 use crate::connection::{Connection, drop_guarded};
-use crate::protocol::{ConnectionId, Event, Factory, Net, Protocol, Reason, Timer, Transport};
+use crate::protocol::{
+    ConnectionId, Event, Factory, Layers, Net, Protocol, Reason, Timer, Transport,
+};
 
 /// A connection in the table. The seat is last, so that an entry with a known protocol
 /// becomes one with any.
@@ -31,8 +33,12 @@ pub struct Head<D: Driver> {
 
 /// Where a protocol sits: empty until the topmost layer is ready.
 pub trait Seat: Protocol {
+    /// The kernel connected, and this connection is the one of its attempt: its layers.
+    fn connected(&mut self, layers: &mut Layers);
     /// Builds the protocol; false if the factory refused.
     fn build(&mut self, peer: &Addr) -> bool;
+    /// The protocol has heard that it is connected.
+    fn made(&mut self, transport: &mut dyn Transport);
     /// The connection is over, and the protocol (if there was one) has heard.
     fn ended(&mut self, net: &dyn Net, why: &Reason, connecting: bool);
 }
@@ -40,7 +46,14 @@ pub trait Seat: Protocol {
 /// Who builds the protocol of a seat, and hears of its end.
 pub(crate) trait Source {
     type Protocol: Protocol + 'static;
+    /// Only of a connection that was connecting: others have their layers from the start.
+    fn connected(&mut self, layers: &mut Layers) {
+        let _ = layers;
+    }
     fn build(&mut self, peer: &Addr) -> Option<Self::Protocol>;
+    fn made(&mut self, transport: &mut dyn Transport) {
+        let _ = transport;
+    }
     fn ended(&mut self, net: &dyn Net, why: &Reason, end: End);
 }
 
@@ -68,6 +81,14 @@ impl<S: Source> Seated<S> {
 }
 
 impl<S: Source> Seat for Seated<S> {
+    fn connected(&mut self, layers: &mut Layers) {
+        self.source.connected(layers);
+    }
+
+    fn made(&mut self, transport: &mut dyn Transport) {
+        self.source.made(transport);
+    }
+
     fn build(&mut self, peer: &Addr) -> bool {
         self.protocol = self.source.build(peer);
         self.protocol.is_some()

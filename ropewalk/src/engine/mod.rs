@@ -18,6 +18,7 @@ mod driver;
 mod entry;
 mod guests;
 mod listen;
+mod lookup;
 mod mail;
 mod net;
 mod port;
@@ -45,6 +46,7 @@ use entry::{Seated, Source};
 pub(crate) use guests::{Guest, Host};
 use listen::Listening;
 pub(crate) use listen::{bind_everywhere, named};
+use lookup::Asking;
 pub use mail::Remote;
 use mail::{Home, Letter, Mail, bytes_of};
 use slots::Slots;
@@ -82,7 +84,7 @@ pub struct Engine<D: Driver> {
     armed: Cell<bool>,
     /// Whether either of them: the one flag that an idle turn asks.
     busy: Cell<bool>,
-    lookups: RefCell<BTreeMap<u64, Rc<dyn Attempting>>>,
+    lookups: RefCell<BTreeMap<u64, Asking>>,
     next_lookup: Cell<u64>,
     guests: RefCell<BTreeMap<u64, Option<Remote>>>,
     next_guest: Cell<u64>,
@@ -335,12 +337,7 @@ impl<D: Driver> Engine<D> {
                 }
                 Letter::GuestArrived(key, remote) => self.guest_arrived(key, remote),
                 Letter::GuestLeft(key, report) => self.guest_left(key, report),
-                Letter::Resolved(key, found) => {
-                    let attempt = self.lookups.borrow_mut().remove(&key);
-                    if let Some(attempt) = attempt {
-                        attempt.resolved(found);
-                    }
-                }
+                Letter::Resolved(key, found) => self.looked_up(key, found),
             }
         }
     }
@@ -426,6 +423,13 @@ impl<D: Driver> Engine<D> {
     fn call_at(&self, at: Time, call: Call) -> u64 {
         self.set_armed();
         self.timers.borrow_mut().call_at(at, self.context.next_sequence(), call)
+    }
+
+    fn cancel_call(&self, key: Option<u64>) {
+        if let Some(key) = key {
+            let call = self.timers.borrow_mut().cancel(key);
+            drop(call); // outside the borrow: its own drop may set timers
+        }
     }
 
     /// Runs a user's code that belongs to no connection. Its panic is told, and no more.
@@ -520,7 +524,7 @@ impl<D: Driver> Engine<D> {
             if lookups.is_empty() && tasks.is_empty() {
                 break;
             }
-            lookups.into_values().for_each(|attempt| attempt.stopped());
+            lookups.into_values().for_each(|asking| asking.into_who().stopped());
             for task in tasks {
                 match task {
                     Task::Attempt(attempt) => attempt.stopped(),

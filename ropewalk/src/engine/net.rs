@@ -16,7 +16,8 @@ use crate::error::Result;
 use crate::options::SocketOptions;
 use crate::protocol::{
     ConnectionId, Connector, DatagramConnector, DatagramPort, DatagramProtocol, DynClientFactory,
-    DynFactory, Flow, HandleError, Listener, Mailbox, Net, Postpone, Request, TimerHandle,
+    DynFactory, Flow, HandleError, Listener, Lookup, Mailbox, Net, Postpone, Request, Resolved,
+    TimerHandle,
 };
 
 impl<D: Driver> Net for Engine<D> {
@@ -28,8 +29,17 @@ impl<D: Driver> Net for Engine<D> {
         self.context.wall()
     }
 
-    fn connect(&self, to: Target, factory: Box<dyn DynClientFactory>) -> Connector {
-        self.connect_with(to, &SocketOptions::default(), factory)
+    fn connect_with(
+        &self,
+        to: Target,
+        options: &SocketOptions,
+        factory: Box<dyn DynClientFactory>,
+    ) -> Connector {
+        self.connect_with(to, options, factory) // the engine's own, of any factory
+    }
+
+    fn resolve(&self, host: &str, port: u16, then: Resolved) -> Lookup {
+        self.resolve_then(host, port, then)
     }
 
     fn listen(&self, at: Site, factory: Box<dyn DynFactory>) -> Result<Listener> {

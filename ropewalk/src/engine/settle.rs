@@ -8,11 +8,11 @@ use std::rc::Rc;
 use super::driver::{Driver, Sent};
 use super::entry::{Entry, Seat};
 use super::port::Port;
-use super::{Engine, drain};
+use super::{Engine, STACK_PANICKED, drain};
 use crate::connection::{Connection, Input, Step, carry};
 use crate::limits;
 use crate::observe::{Direction, Totals};
-use crate::protocol::{Context, Reason, Request};
+use crate::protocol::{Context, Kind, Reason, Request};
 
 impl<D: Driver> Engine<D> {
     // What the driver reports.
@@ -113,14 +113,10 @@ impl<D: Driver> Engine<D> {
     /// The kernel connected, or could not.
     pub fn on_connected(self: &Rc<Self>, entry: &Entry<D>, result: io::Result<()>) {
         match result {
-            Ok(()) => {
-                entry.head.connection.borrow_mut().on_connected();
-                self.begin(entry);
-            }
+            Ok(()) => self.begin_connected(entry),
             // It had connected, and was reset before we looked: what had arrived is there.
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
-                entry.head.connection.borrow_mut().on_connected();
-                self.begin(entry);
+                self.begin_connected(entry);
                 self.on_broken(entry, error);
             }
             Err(error) => {
@@ -128,6 +124,19 @@ impl<D: Driver> Engine<D> {
                 self.settle(entry);
             }
         }
+    }
+
+    /// Only now are there layers: an address that loses the race to another needs none.
+    fn begin_connected(self: &Rc<Self>, entry: &Entry<D>) {
+        let connection = &entry.head.connection;
+        connection.borrow_mut().on_connected();
+        match self.stack_of(|layers| entry.seat.borrow_mut().connected(layers)) {
+            Some(layers) => connection.borrow_mut().put(layers),
+            None => {
+                connection.borrow_mut().fail(Reason::new(Kind::Panicked).because(STACK_PANICKED))
+            }
+        }
+        self.begin(entry);
     }
 
     /// A connection is there: its layers start, then its protocol is built.
@@ -181,7 +190,10 @@ impl<D: Driver> Engine<D> {
             if let Some(observer) = &self.observer {
                 observer.made(entry.head.id, &peer);
             }
-            return self.callback(entry, |seat, port| seat.connection_made(port));
+            return self.callback(entry, |seat, port| {
+                seat.connection_made(port);
+                seat.made(port);
+            });
         }
         // A refused peer gets an end in order: it asked for nothing yet.
         connection.refuse();

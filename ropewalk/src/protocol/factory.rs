@@ -5,7 +5,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{Connector, Layer, Layers, Net, Protocol, Reason};
+use super::{Connector, Layer, Layers, Net, Protocol, Reason, Transport};
 use crate::addr::Addr;
 
 /// Builds a protocol for each connection that a listener accepts.
@@ -186,7 +186,8 @@ impl<F: Factory> Factory for Shared<F> {
 }
 
 /// Builds the protocol of a connection that we open, and hears how it went: `started`
-/// once, then exactly one of `failed` and `lost`; again for each `connector.connect()`.
+/// once, then exactly one of `failed` and `lost`, with `made` before `lost` unless
+/// `connection_made` panicked; again for each `connector.connect()`.
 ///
 /// Every [`Factory`] is one that does not care how it went; [`client`] adds closures.
 pub trait ClientFactory {
@@ -202,9 +203,16 @@ pub trait ClientFactory {
     /// Builds the protocol, once every layer is ready; `None` refuses the connection.
     fn build(&mut self, peer: &Addr) -> Option<Self::Protocol>;
 
-    /// Puts layers between wire and protocol, from the wire up.
+    /// Puts layers between wire and protocol, from the wire up. Called once the kernel has
+    /// connected: of a name's addresses only the first that answers gets layers.
     fn stack(&mut self, layers: &mut Layers) {
         let _ = layers;
+    }
+
+    /// The protocol's `connection_made` has returned, whatever it asked for. A panic here ends
+    /// the connection.
+    fn made(&mut self, connector: &Connector, transport: &mut dyn Transport) {
+        let _ = (connector, transport);
     }
 
     /// The attempt ended before its protocol was built.
@@ -245,15 +253,17 @@ impl<F: Factory> ClientFactory for F {
 /// let factory = client(|| Echo).on_end(|_connector, net, _why| net.stop());
 /// ```
 pub fn client<F: Factory>(factory: F) -> Client<F> {
-    Client { factory, started: None, failed: None, lost: None, end: None }
+    Client { factory, started: None, made: None, failed: None, lost: None, end: None }
 }
 
 type Told = Box<dyn FnMut(&Connector, &dyn Net, &Reason)>;
+type Made = Box<dyn FnMut(&Connector, &mut dyn Transport)>;
 
 /// See [`client`].
 pub struct Client<F> {
     factory: F,
     started: Option<Box<dyn FnMut(&Connector)>>,
+    made: Option<Made>,
     failed: Option<Told>,
     lost: Option<Told>,
     end: Option<Told>,
@@ -264,6 +274,13 @@ impl<F: Factory> Client<F> {
     #[must_use]
     pub fn on_started(mut self, f: impl FnMut(&Connector) + 'static) -> Client<F> {
         self.started = Some(Box::new(f));
+        self
+    }
+
+    /// Called when the protocol has heard that it is connected.
+    #[must_use]
+    pub fn on_made(mut self, f: impl FnMut(&Connector, &mut dyn Transport) + 'static) -> Client<F> {
+        self.made = Some(Box::new(f));
         self
     }
 
@@ -304,6 +321,11 @@ impl<F: Factory> ClientFactory for Client<F> {
     }
     fn stack(&mut self, layers: &mut Layers) {
         self.factory.stack(layers);
+    }
+    fn made(&mut self, connector: &Connector, transport: &mut dyn Transport) {
+        if let Some(made) = &mut self.made {
+            made(connector, transport);
+        }
     }
     fn failed(&mut self, connector: &Connector, net: &dyn Net, why: &Reason) {
         self.factory.failed(net, why);
@@ -367,6 +389,8 @@ pub trait DynClientFactory {
     fn build_boxed(&mut self, peer: &Addr) -> Option<Box<dyn Protocol>>;
     /// As [`ClientFactory::stack`].
     fn stack_dyn(&mut self, layers: &mut Layers);
+    /// As [`ClientFactory::made`].
+    fn made_dyn(&mut self, connector: &Connector, transport: &mut dyn Transport);
     /// As [`ClientFactory::failed`].
     fn failed_dyn(&mut self, connector: &Connector, net: &dyn Net, why: &Reason);
     /// As [`ClientFactory::lost`].
@@ -382,6 +406,9 @@ impl<F: ClientFactory> DynClientFactory for F {
     }
     fn stack_dyn(&mut self, layers: &mut Layers) {
         self.stack(layers);
+    }
+    fn made_dyn(&mut self, connector: &Connector, transport: &mut dyn Transport) {
+        self.made(connector, transport);
     }
     fn failed_dyn(&mut self, connector: &Connector, net: &dyn Net, why: &Reason) {
         self.failed(connector, net, why);
@@ -401,6 +428,9 @@ impl ClientFactory for Box<dyn DynClientFactory> {
     }
     fn stack(&mut self, layers: &mut Layers) {
         (**self).stack_dyn(layers);
+    }
+    fn made(&mut self, connector: &Connector, transport: &mut dyn Transport) {
+        (**self).made_dyn(connector, transport);
     }
     fn failed(&mut self, connector: &Connector, net: &dyn Net, why: &Reason) {
         (**self).failed_dyn(connector, net, why);

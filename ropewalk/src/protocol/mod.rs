@@ -58,7 +58,10 @@ pub use factory::{
 };
 pub use handle::{ConnectionId, Handle, HandleError, Mailbox, Post, Request};
 pub use layer::{AsAny, Below, Layer, Layers, Traffic, Up, UpItem, with_layer};
-pub use net::{Connector, Listener, Net, Postpone, Reconnect, StopListening, TimerHandle};
+pub use net::{
+    CancelLookup, Connector, ConnectorState, Listener, Lookup, Net, Postpone, Reconnect, Resolved,
+    StopListening, TimerHandle,
+};
 pub use reason::{By, Deadline, Kind, Reason};
 pub use transport::{Event, Flow, Timer, Transport};
 pub use wire::{Out, Wire};

@@ -3,6 +3,7 @@
 //! Never: does any of it; an engine does, once the callback has returned.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
@@ -14,6 +15,7 @@ use super::{
 use crate::addr::{Addr, DatagramSite, ListenAt, Site, Target};
 use crate::clock::Time;
 use crate::error::Result;
+use crate::options::SocketOptions;
 
 /// What a callback may start: the reactor's (or the thread's, or the simulation's)
 /// network. Nothing here blocks, and nothing calls back before the callback has
@@ -23,8 +25,25 @@ pub trait Net {
     fn now(&self) -> Time;
     /// The time on the wall.
     fn wall_time(&self) -> SystemTime;
-    /// Begins to connect; the factory hears how it goes.
-    fn connect(&self, to: Target, factory: Box<dyn DynClientFactory>) -> Connector;
+    /// Begins to connect, with the socket set so; the factory hears how it goes.
+    fn connect_with(
+        &self,
+        to: Target,
+        options: &SocketOptions,
+        factory: Box<dyn DynClientFactory>,
+    ) -> Connector;
+    /// The same with the defaults.
+    fn connect(&self, to: Target, factory: Box<dyn DynClientFactory>) -> Connector {
+        self.connect_with(to, &SocketOptions::default(), factory)
+    }
+    /// Finds the addresses of a name, in the resolver's order, off the loop; `then` runs on it.
+    /// An IP address as text is answered as what it is, without a thread. `then` hears
+    /// `TimedOut` after [`Limits::resolve`](crate::limits::Limits::resolve), `Stopped` from a
+    /// stop, `Full` if too many names wait already, or what the resolver says; not within this
+    /// call, and not once it is cancelled.
+    #[doc(alias = "resolveHostName")]
+    #[doc(alias = "getaddrinfo")]
+    fn resolve(&self, host: &str, port: u16, then: Resolved) -> Lookup;
     /// Listens.
     ///
     /// # Errors
@@ -111,9 +130,62 @@ impl dyn Net + '_ {
     }
 }
 
+/// Takes the addresses of a name: see [`Net::resolve`].
+pub type Resolved = Box<dyn FnOnce(&dyn Net, Result<Vec<SocketAddr>>)>;
+
+/// A name that is being looked up. Dropping it changes nothing.
+#[derive(Clone)]
+pub struct Lookup(Rc<dyn CancelLookup>);
+
+/// What an engine gives a [`Lookup`].
+pub trait CancelLookup {
+    /// See [`Lookup::cancel`].
+    fn cancel(&self) -> bool;
+    /// See [`Lookup::is_pending`].
+    fn is_pending(&self) -> bool;
+}
+
+impl Lookup {
+    pub(crate) fn new(inner: Rc<dyn CancelLookup>) -> Lookup {
+        Lookup(inner)
+    }
+
+    /// The answer will not be told. A thread that asks the system already goes on, unheard,
+    /// and counts towards the resolver's bound until it returns. `false` if the answer was told,
+    /// is told now, or was cancelled.
+    pub fn cancel(&self) -> bool {
+        self.0.cancel()
+    }
+
+    /// Whether the answer is still to come.
+    pub fn is_pending(&self) -> bool {
+        self.0.is_pending()
+    }
+}
+
+impl fmt::Debug for Lookup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Lookup {{ pending: {} }}", self.is_pending())
+    }
+}
+
 /// An attempt to connect, and the connection it led to.
 #[derive(Clone)]
+#[doc(alias = "IConnector")]
 pub struct Connector(Rc<dyn Reconnect>);
+
+/// How far a [`Connector`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConnectorState {
+    /// Nothing is under way: `connect` begins.
+    #[doc(alias = "disconnected")]
+    Idle,
+    /// The name is looked up, the addresses are tried, the layers start.
+    Connecting,
+    /// There is a protocol.
+    Connected,
+}
 
 /// What an engine gives a [`Connector`].
 pub trait Reconnect {
@@ -123,6 +195,10 @@ pub trait Reconnect {
     fn stop(&self);
     /// See [`Connector::target`].
     fn target(&self) -> &Target;
+    /// See [`Connector::state`].
+    fn state(&self) -> ConnectorState;
+    /// See [`Connector::attempts`].
+    fn attempts(&self) -> u64;
 }
 
 impl Connector {
@@ -131,7 +207,8 @@ impl Connector {
     }
 
     /// Connects again, to the same place; the factory hears `started` anew. While an
-    /// attempt or its connection lives, it does nothing.
+    /// attempt or its connection lives, or the reactor stops, it does nothing:
+    /// [`state`](Connector::state) says `Idle` then.
     pub fn connect(&self) {
         self.0.connect();
     }
@@ -147,6 +224,22 @@ impl Connector {
     #[doc(alias = "getDestination")]
     pub fn target(&self) -> &Target {
         self.0.target()
+    }
+
+    /// How far it is.
+    pub fn state(&self) -> ConnectorState {
+        self.0.state()
+    }
+
+    /// Whether there is a connection with its protocol.
+    pub fn is_connected(&self) -> bool {
+        self.state() == ConnectorState::Connected
+    }
+
+    /// How often an attempt began, the current one included: once for each `started`. The
+    /// addresses of a name are one attempt together.
+    pub fn attempts(&self) -> u64 {
+        self.0.attempts()
     }
 }
 

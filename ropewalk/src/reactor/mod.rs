@@ -3,6 +3,7 @@
 //! a connection's life, or a global: a reactor is a value, and there may be many.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use crate::observe::Observer;
 use crate::options::SocketOptions;
 use crate::protocol::{
     ClientFactory, Connector, DatagramConnector, DatagramPort, DatagramProtocol, Factory, Listener,
-    Net, TimerHandle,
+    Lookup, Net, TimerHandle,
 };
 
 /// An event loop: one thread, many connections.
@@ -227,8 +228,11 @@ impl Reactor {
         on_engine!(self, engine => engine.listen_with(at, options, factory))
     }
 
-    /// Connects over TCP. A name is resolved off the loop, with a deadline, and every
-    /// address is tried, under one deadline for all.
+    /// Connects over TCP. A name is resolved off the loop, with a deadline; its addresses are
+    /// tried as RFC 8305 says (IPv6 and IPv4 by turns, the next one when the one before has
+    /// failed, or has not answered within
+    /// [`CONNECT_ATTEMPT_DELAY`](crate::limits::CONNECT_ATTEMPT_DELAY)), and the first that
+    /// answers is taken. All of it has one deadline, [`Limits::connect`].
     #[doc(alias = "connectTCP")]
     pub fn connect_tcp<F: ClientFactory + 'static>(
         &self,
@@ -386,6 +390,33 @@ impl Reactor {
     ) -> DatagramConnector {
         let protocol = Box::new(protocol);
         on_engine!(self, engine => engine.connect_datagrams_with(to, options, protocol))
+    }
+
+    /// Finds the addresses of a name off the loop, and gives them to `then` on it: see
+    /// [`Net::resolve`].
+    ///
+    /// ```
+    /// # fn main() -> ropewalk::Result<()> {
+    /// let reactor = ropewalk::Reactor::new()?;
+    /// reactor.resolve("127.0.0.1", 80, |net, found| {
+    ///     assert_eq!(found.unwrap()[0].to_string(), "127.0.0.1:80");
+    ///     net.stop();
+    /// });
+    /// reactor.run()
+    /// # }
+    /// ```
+    pub fn resolve(
+        &self,
+        host: &str,
+        port: u16,
+        then: impl FnOnce(&dyn Net, Result<Vec<SocketAddr>>) + 'static,
+    ) -> Lookup {
+        on_engine!(self, engine => engine.resolve(host, port, Box::new(then)))
+    }
+
+    /// What callbacks get as `net()`.
+    pub fn net(&self) -> &dyn Net {
+        on_engine!(self, engine => &**engine)
     }
 
     /// Runs `f` on the loop, once, after at least `after`. Calls run in the order of

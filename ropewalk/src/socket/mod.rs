@@ -164,8 +164,9 @@ pub use self::interface::*;
 pub use self::message::{Ancillary, Attachment, Message, cmsg_len, cmsg_space};
 pub use self::option::*;
 pub use self::pair::{socketpair, socketpair_of};
+pub(crate) use self::race::check_source;
 pub use self::resolve::*;
-pub(crate) use self::resolver::{Resolver, lookup_ips};
+pub(crate) use self::resolver::{Resolver, lookup_addrs, lookup_ips};
 pub use self::sys::{BorrowedDescriptor, Descriptor};
 #[cfg(windows)] // Python has it there alone, too
 pub use self::sys::{Ioctl, ReceiveAll};

@@ -1,8 +1,8 @@
 //! Connecting to the addresses of a name, several at a time (RFC 8305).
-//! Owns: which attempt begins when, and which of them wins.
-//! Never: resolves a name, or waits beyond the budget it was given.
+//! Owns: the sockets of the race, and which of them wins.
+//! Never: decides when one begins (`addr::race` does), resolves a name, or waits beyond the
+//! budget it was given.
 
-use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -13,8 +13,8 @@ use socket2::{Domain, Type};
 use super::connect::{connected, goes_on};
 use super::deadline::Budget;
 use super::{Family, name};
-use crate::addr::{Addr, Target};
-use crate::clock::{Clock, MachineClock, Time};
+use crate::addr::{self, Addr, Target};
+use crate::clock::{Clock, MachineClock};
 use crate::error::{Error, ErrorKind, NO_ANSWER, Operation};
 use crate::limits;
 
@@ -22,14 +22,10 @@ use crate::limits;
 pub(super) type Refusals = Vec<(Addr, Error)>;
 
 pub(super) struct Race<'r> {
-    /// Not tried yet.
-    left: VecDeque<SocketAddr>,
+    plan: addr::Race<SocketAddr>,
     running: Vec<Attempt>,
     refused: Refusals,
     source: Option<&'r Target>,
-    /// From one beginning to the next, unless an attempt fails before.
-    delay: Duration,
-    next: Time,
     clock: MachineClock,
 }
 
@@ -45,8 +41,8 @@ impl<'r> Race<'r> {
         delay: Duration,
     ) -> Race<'r> {
         let (running, refused) = (Vec::new(), Vec::new());
-        let (next, clock) = (Time::ZERO, MachineClock::begin());
-        Race { left: addrs.into(), running, refused, source, delay, next, clock }
+        let plan = addr::Race::of(addrs, delay);
+        Race { plan, running, refused, source, clock: MachineClock::begin() }
     }
 
     /// The first connection that is made, non-blocking still. Every other attempt is dropped.
@@ -71,13 +67,12 @@ impl<'r> Race<'r> {
 
     /// `Some` is one that is connected at once.
     fn begin_what_is_due(&mut self, budget: &mut Budget<'_>) -> Option<Attempt> {
-        while self.may_begin() && self.clock.now() >= self.next {
-            let to = self.left.pop_front()?;
+        while let Some(to) = self.plan.take_due(self.clock.now()) {
             match begin(to, self.source, budget) {
                 Ok((attempt, Progress::Made)) => return Some(attempt),
                 Ok((attempt, Progress::Begun)) => {
                     self.running.push(attempt);
-                    self.next = self.clock.now() + self.delay;
+                    self.plan.began(self.clock.now());
                 }
                 Err(error) => self.refused.push((to.into(), error)),
             }
@@ -85,13 +80,9 @@ impl<'r> Race<'r> {
         None
     }
 
-    fn may_begin(&self) -> bool {
-        !self.left.is_empty() && self.running.len() < limits::CONNECT_AT_ONCE
-    }
-
     /// Waits until an attempt is decided or another is due.
     fn wait(&mut self, budget: &mut Budget<'_>) -> io::Result<Option<Attempt>> {
-        let most = self.may_begin().then(|| self.next - self.clock.now());
+        let most = self.plan.next_due().map(|next| next - self.clock.now());
         let mut fds: Vec<PollFd<'_>> =
             self.running.iter().map(|one| PollFd::new(&one.socket, PollFlags::OUT)).collect();
         if !budget.wait_for(&mut fds, most)? {
@@ -109,7 +100,7 @@ impl<'r> Race<'r> {
                     let Attempt { to, .. } = self.running.remove(at);
                     let error = Error::without_address(Operation::Connect, error);
                     self.refused.push((to.into(), error));
-                    self.next = self.clock.now(); // the next need not wait
+                    self.plan.failed(self.clock.now());
                 }
             }
         }
@@ -158,15 +149,18 @@ fn begin(
     }
 }
 
-/// An IPv4 source would do for a socket of IPv6, as its mapped address, and then reach nobody.
-pub(super) fn check_source(source: &Target, to: SocketAddr) -> Result<(), Error> {
-    match source {
-        Target::Addr(Addr::Ip(ip)) if ip.is_ipv4() && to.ip().to_canonical().is_ipv6() => {
-            let cause = "an IPv4 source does not reach an IPv6 address";
-            Err(Error::new(Operation::Bind, ErrorKind::InvalidInput, cause).at(source))
+/// An IPv4 source would do for a socket of IPv6, as its mapped address, and then reach nobody;
+/// the other way round the system says no more than "invalid argument".
+pub(crate) fn check_source(source: &Target, to: SocketAddr) -> Result<(), Error> {
+    let Target::Addr(Addr::Ip(ip)) = source else { return Ok(()) };
+    let cause = match (ip.is_ipv4(), to.ip().to_canonical().is_ipv4()) {
+        (true, false) => "an IPv4 source does not reach an IPv6 address",
+        (false, true) if ip.ip().to_canonical().is_ipv6() => {
+            "an IPv6 source does not reach an IPv4 address"
         }
-        _ => Ok(()),
-    }
+        _ => return Ok(()),
+    };
+    Err(Error::new(Operation::Bind, ErrorKind::InvalidInput, cause).at(source))
 }
 
 pub(super) fn family_of(ip: SocketAddr) -> Family {

@@ -48,15 +48,9 @@ struct State {
 }
 
 impl Resolver {
-    /// Gives the addresses of `host` to `reply`, on one of the pool's threads.
-    pub(crate) fn resolve(
-        &self,
-        host: &str,
-        port: u16,
-        reply: impl FnOnce(io::Result<Vec<SocketAddr>>) + Send + 'static,
-    ) -> io::Result<()> {
-        let host = host.to_owned();
-        Ok(self.ask(Box::new(move || reply(lookup(&host, port))))?)
+    /// Runs `job` on one of the pool's threads.
+    pub(crate) fn run(&self, job: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        Ok(self.ask(Box::new(job))?)
     }
 
     fn ask(&self, job: Job) -> Result<()> {
@@ -172,6 +166,11 @@ struct Answer<T> {
     found: Mutex<Option<io::Result<T>>>,
     alarm: Alarm,
     ring: Ring,
+}
+
+/// The addresses of a name. Blocks.
+pub(crate) fn lookup_addrs(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    lookup(host, port)
 }
 
 /// The IP addresses of a name, for listening. Blocks.

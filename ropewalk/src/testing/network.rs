@@ -3,12 +3,13 @@
 //! Owns: the way a test drives it, within bounds. Never: waits in real time.
 
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 
 use crate::addr::{Addr, DatagramSite, Site, Target};
 use crate::clock::VirtualClock;
-use crate::driver::{Simulated, SimulatedDatagrams, Weather};
+use crate::driver::{Reach, Simulated, SimulatedDatagrams, Weather};
 use crate::engine::{Driver, Engine, Remote};
 use crate::error::Result;
 use crate::limits::Limits;
@@ -75,6 +76,39 @@ impl Network {
             &SocketOptions::default(),
             factory,
         )
+    }
+
+    /// Listens on an IP address of the network's own, where names can lead
+    /// ([`Network::set_name`]); port 0 is the next that is free.
+    ///
+    /// # Errors
+    /// The address is taken.
+    pub fn listen_ip<F: Factory + 'static>(&self, at: SocketAddr, factory: F) -> Result<Listener> {
+        self.engine.listen_with(&Site::Tcp(at.into()), &SocketOptions::default(), factory)
+    }
+
+    /// From now on this name has these addresses, and whoever asks is told after so long of
+    /// (virtual) time; never, if `None`. Any other name is not known, at once.
+    ///
+    /// ```
+    /// use ropewalk::testing::Network;
+    /// use std::time::Duration;
+    /// let network = Network::calm();
+    /// network.set_name("a.test", &[[10, 0, 0, 1].into()], Some(Duration::from_secs(1)));
+    /// let then = |net: &dyn ropewalk::Net, found: ropewalk::Result<Vec<_>>| {
+    ///     assert_eq!(found.unwrap(), ["10.0.0.1:80".parse().unwrap()]);
+    ///     assert_eq!(net.now().as_nanos(), 1_000_000_000);
+    /// };
+    /// network.net().resolve("a.test", 80, Box::new(then));
+    /// network.run();
+    /// ```
+    pub fn set_name(&self, host: &str, ips: &[IpAddr], after: Option<Duration>) {
+        self.driver.set_name(host, ips, after);
+    }
+
+    /// From now on this address answers so to whoever connects to it.
+    pub fn set_reach(&self, addr: SocketAddr, reach: Reach) {
+        self.driver.set_reach(addr, reach);
     }
 
     /// Opens an end for the test's own hands.

@@ -11,9 +11,11 @@ use std::time::{Duration, SystemTime};
 use crate::addr::{Addr, DatagramSite, ListenAt, Site, Target};
 use crate::clock::{Clock, Time, VirtualClock};
 use crate::error::{Error, Result};
+use crate::options::SocketOptions;
 use crate::protocol::{
-    Connector, DatagramConnector, DatagramPort, DatagramProtocol, DynClientFactory, DynFactory,
-    Listener, Net, Postpone, Reconnect, StopListening, TimerHandle,
+    CancelLookup, Connector, ConnectorState, DatagramConnector, DatagramPort, DatagramProtocol,
+    DynClientFactory, DynFactory, Listener, Lookup, Net, Postpone, Reconnect, Resolved,
+    StopListening, TimerHandle,
 };
 
 pub(super) use crate::limits::TEST_FIRINGS as FIRINGS;
@@ -41,6 +43,8 @@ pub struct RecordedNet {
     time: Rc<Timeline>,
     asked: Rc<Asked>,
     client_factories: RefCell<Vec<Box<dyn DynClientFactory>>>,
+    connect_options: RefCell<Vec<SocketOptions>>,
+    lookups: RefCell<Vec<RecordedLookup>>,
     factories: RefCell<Vec<Box<dyn DynFactory>>>,
     calls: RefCell<Vec<Rc<Call>>>,
     listens: RefCell<Vec<Site>>,
@@ -86,6 +90,29 @@ impl RecordedNet {
     /// Where connections were asked for, each `connector.connect()` included.
     pub fn connects(&self) -> Vec<Target> {
         self.asked.connects.borrow().clone()
+    }
+
+    /// How the sockets of those that were given to `connect` are set, in order.
+    pub fn connect_options(&self) -> Vec<SocketOptions> {
+        self.connect_options.borrow().clone()
+    }
+
+    /// The names that were asked for, with their ports, and not yet answered or cancelled.
+    pub fn lookups(&self) -> Vec<(String, u16)> {
+        let lookups = self.lookups.borrow();
+        let pending = lookups.iter().filter(|asked| asked.is_pending());
+        pending.map(|asked| (asked.host.clone(), asked.port)).collect()
+    }
+
+    /// Answers whoever asked for this name first. `false` if nobody waits for it.
+    pub fn answer_lookup(&self, host: &str, found: Result<Vec<SocketAddr>>) -> bool {
+        let waits = |asked: &&RecordedLookup| asked.host == host && asked.is_pending();
+        let then = self.lookups.borrow().iter().find(waits).and_then(|asked| asked.then.take());
+        let is_answered = then.is_some();
+        if let Some(then) = then {
+            then(self, found);
+        }
+        is_answered
     }
 
     /// The targets of the connectors that were stopped.
@@ -229,7 +256,13 @@ impl Net for RecordedNet {
         self.time.clock.wall()
     }
 
-    fn connect(&self, to: Target, factory: Box<dyn DynClientFactory>) -> Connector {
+    fn connect_with(
+        &self,
+        to: Target,
+        options: &SocketOptions,
+        factory: Box<dyn DynClientFactory>,
+    ) -> Connector {
+        self.connect_options.borrow_mut().push(options.clone());
         self.client_factories.borrow_mut().push(factory);
         let connector = self.connector(to);
         connector.connect();
@@ -278,6 +311,14 @@ impl Net for RecordedNet {
         DatagramConnector::new(to, stop)
     }
 
+    fn resolve(&self, host: &str, port: u16, then: Resolved) -> Lookup {
+        let asked = RecordedLookup { host: host.to_owned(), port, then: Rc::default() };
+        asked.then.replace(Some(then));
+        let lookup = Lookup::new(Rc::new(asked.clone()));
+        self.lookups.borrow_mut().push(asked);
+        lookup
+    }
+
     fn call_later(&self, after: Duration, f: Box<dyn FnOnce(&dyn Net)>) -> TimerHandle {
         let call = Rc::new(Call {
             time: self.time.clone(),
@@ -319,6 +360,30 @@ impl Reconnect for RecordedConnector {
     }
     fn target(&self) -> &Target {
         &self.target
+    }
+    fn state(&self) -> ConnectorState {
+        ConnectorState::Idle // it connects to nothing
+    }
+    fn attempts(&self) -> u64 {
+        let connects = self.asked.connects.borrow();
+        connects.iter().filter(|to| **to == self.target).count() as u64
+    }
+}
+
+#[derive(Clone)]
+struct RecordedLookup {
+    host: String,
+    port: u16,
+    /// Until it is answered or cancelled.
+    then: Rc<RefCell<Option<Resolved>>>,
+}
+
+impl CancelLookup for RecordedLookup {
+    fn cancel(&self) -> bool {
+        self.then.take().is_some()
+    }
+    fn is_pending(&self) -> bool {
+        self.then.borrow().is_some()
     }
 }
 

@@ -5,6 +5,7 @@
 use std::io;
 
 use super::{Owner, Simulated, What};
+use crate::addr::Addr;
 use crate::clock::Clock;
 
 impl Simulated {
@@ -14,7 +15,7 @@ impl Simulated {
     /// Refused: nobody listens there.
     pub(crate) fn dial(&self, number: u64) -> io::Result<usize> {
         let mut state = self.0.state.borrow_mut();
-        let Some(listener) = state.listeners.get(&number).copied() else {
+        let Some(listener) = state.places.listener(&Addr::Memory(number)) else {
             return Err(io::ErrorKind::ConnectionRefused.into());
         };
         let end = state.link();

@@ -314,12 +314,6 @@ impl<D: Driver> Engine<D> {
         self.call_at(at, Box::new(call))
     }
 
-    fn cancel_call(&self, key: Option<u64>) {
-        if let Some(key) = key {
-            drop(self.timers.borrow_mut().cancel(key));
-        }
-    }
-
     /// The end: the handle dies, the protocol hears, the socket closes.
     fn lose_datagrams(self: &Rc<Self>, entry: &DatagramEntry<D>, why: Reason) {
         let removed = self.datagrams.entries.borrow_mut().remove(&entry.number());

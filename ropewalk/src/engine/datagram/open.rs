@@ -15,7 +15,6 @@ use crate::engine::Task;
 use crate::engine::connect::Attempting;
 use crate::engine::driver::Driver;
 use crate::engine::listen::{bind_everywhere, named};
-use crate::engine::mail::Letter;
 use crate::error::{Error, Operation, Result};
 use crate::options::SocketOptions;
 use crate::protocol::{
@@ -154,15 +153,10 @@ impl<D: Driver> Opening<D> {
 
     fn resolve(&self, engine: &Rc<Engine<D>>, host: &str, port: u16) {
         let Some(me) = self.this.upgrade() else { return };
-        let key = engine.next_lookup.get();
-        engine.next_lookup.set(key + 1);
-        let mail = engine.mail.clone();
-        let reply = move |found| mail.send(Letter::Resolved(key, found));
-        if let Err(error) = engine.driver.resolve(host, port, Box::new(reply)) {
-            return self.fail(Reason::failed(error));
+        match engine.look_up(host, port, me.clone()) {
+            Ok(key) => self.state.set(OpeningState::Resolving(key)),
+            Err(error) => return self.fail(Reason::failed(error)),
         }
-        self.state.set(OpeningState::Resolving(key));
-        engine.lookups.borrow_mut().insert(key, me.clone());
         let limits = engine.limits();
         // Opening the socket takes no time, so the name's deadline is the whole one.
         let within = limits.resolve.min(self.options.timeout.unwrap_or(limits.connect));
@@ -175,7 +169,7 @@ impl<D: Driver> Opening<D> {
         self.deadline.set(None);
         let Some(engine) = self.engine.upgrade() else { return };
         if let OpeningState::Resolving(key) = self.state.get() {
-            engine.lookups.borrow_mut().remove(&key);
+            engine.forget_lookup(key);
             self.fail(Reason::new(Kind::Deadline(Deadline::Connect)));
         }
     }
@@ -257,7 +251,7 @@ impl<D: Driver> StopListening for Opening<D> {
         match self.state.get() {
             OpeningState::Open(number) => engine.close_datagrams(number),
             OpeningState::Resolving(key) => {
-                engine.lookups.borrow_mut().remove(&key);
+                engine.forget_lookup(key);
                 self.state.set(OpeningState::Cancelled);
                 engine.task(Task::Attempt(me));
             }
