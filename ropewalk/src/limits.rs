@@ -306,6 +306,12 @@ pub const HOST_BYTES: usize = 253;
 /// One label of it, between two dots.
 pub const HOST_LABEL_BYTES: usize = 63;
 
+/// The name of a service manager's socket: the bound of systemd. At it: the endpoint is refused.
+pub const PASSED_NAME_BYTES: usize = 255;
+
+/// The name of a protocol in ALPN, whose length is one byte. At it: the endpoint is refused.
+pub const ALPN_BYTES: usize = 255;
+
 /// The longest `timeout` that an endpoint may name: more is a slip. At it: it is refused.
 pub const ENDPOINT_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
 /// The longest `keepalive`, which is the kernel's own bound. At it: it is refused.

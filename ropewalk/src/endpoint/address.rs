@@ -4,6 +4,7 @@
 use std::net::Ipv6Addr;
 use std::path::PathBuf;
 
+use super::Passed;
 use super::error::{Fault, quoted, shown};
 use super::foreign;
 use super::options::Written;
@@ -113,7 +114,7 @@ fn too_many_colons(address: Part<'_>) -> Fault {
 }
 
 /// A name that DNS could know, or a file of hosts. Underscores are in use.
-fn check_name(host: Part<'_>) -> Result<(), Fault> {
+pub(super) fn check_name(host: Part<'_>) -> Result<(), Fault> {
     let name = host.text;
     if let Some((byte, c)) = name.char_indices().find(|(_, c)| !c.is_ascii()) {
         let span = host.at + byte..host.at + byte + c.len_utf8();
@@ -235,9 +236,23 @@ const ESCAPED: &str = r"\,:=";
 
 /// A path as `unescape` reads it. A colon is escaped, too: behind it Twisted's words may come.
 pub(super) fn escape(path: &str) -> String {
-    let mut escaped = String::with_capacity(path.len());
-    for c in path.chars() {
-        if r"\,:".contains(c) {
+    escape_all(path, r"\,:")
+}
+
+/// An option's value as `unescape` reads it.
+pub(super) fn escape_value(value: &str) -> String {
+    escape_all(value, r"\,")
+}
+
+/// A name as `read_name` reads it: an equals sign would make it one of Twisted's words.
+pub(super) fn escape_name(name: &str) -> String {
+    escape_all(name, r"\,=")
+}
+
+fn escape_all(text: &str, special: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        if special.contains(c) {
             escaped.push('\\');
         }
         escaped.push(c);
@@ -245,10 +260,65 @@ pub(super) fn escape(path: &str) -> String {
     escaped
 }
 
+/// The number of a descriptor.
+pub(super) fn descriptor(number: Part<'_>) -> Result<u32, Fault> {
+    let read = number.text.parse().ok().filter(|_| is_digits(number.text));
+    read.filter(|number| *number <= i32::MAX as u32).ok_or_else(|| {
+        let cause = match number.text {
+            "" => "the number of the descriptor is missing".to_owned(),
+            text => format!("{} is not the number of a descriptor", quoted(text)),
+        };
+        Fault::new(number.span(), cause).label("the first that a program can be given is 3")
+    })
+}
+
+/// Which of a service manager's sockets: all, `web`, `0`, or Twisted's words.
+pub(super) fn passed(which: Part<'_>) -> Result<Passed, Fault> {
+    match which.text {
+        "" => Ok(Passed::All),
+        text if which.pieces(b':').len() > 1 || has_plain_equals(text) => foreign::passed(which),
+        text if is_digits(text) => read_index(which).map(Passed::Index),
+        _ => read_name(which).map(Passed::Name),
+    }
+}
+
+fn has_plain_equals(text: &str) -> bool {
+    text.replace(r"\\", "").replace(r"\=", "").contains('=')
+}
+
+pub(super) fn read_index(index: Part<'_>) -> Result<u32, Fault> {
+    let read = index.text.parse().ok().filter(|_| is_digits(index.text));
+    read.ok_or_else(|| {
+        let cause = match index.text {
+            "" => "the index is missing".to_owned(),
+            text => format!("{} is no index", quoted(text)),
+        };
+        Fault::new(index.span(), cause).label("the first socket is 0")
+    })
+}
+
+/// A name that the manager has given, as `FileDescriptorName=` takes it.
+pub(super) fn read_name(name: Part<'_>) -> Result<String, Fault> {
+    let plain = unescape(name)?;
+    let cause = match plain.as_str() {
+        "" => "the name is missing".to_owned(),
+        text if text.contains(':') => "a name of systemd's has no colon".to_owned(),
+        text if text.len() > limits::PASSED_NAME_BYTES => {
+            let most = limits::PASSED_NAME_BYTES;
+            format!("the name has {} bytes, {most} are the most", text.len())
+        }
+        _ => return Ok(plain),
+    };
+    Err(Fault::new(name.span(), cause).label("it is what `FileDescriptorName=` says"))
+}
+
+fn is_digits(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// A number of a simulated network.
 pub(super) fn memory(number: Part<'_>) -> Result<u64, Fault> {
-    let digits = number.text.bytes().all(|byte| byte.is_ascii_digit());
-    number.text.parse().ok().filter(|_| digits).ok_or_else(|| {
+    number.text.parse().ok().filter(|_| is_digits(number.text)).ok_or_else(|| {
         let cause = format!("{} is not a number of 64 bits", quoted(number.text));
         Fault::new(number.span(), cause)
     })

@@ -2,36 +2,31 @@
 //! is not there yet, which are answered with what to write instead.
 //! Owns: the words of others. Never: adds a meaning that our own grammar could not write.
 
-use super::address::{no_port, read_host, read_port, unescape};
+use std::net::{IpAddr, Ipv6Addr};
+
+use super::Passed;
+use super::address::{no_port, read_host, read_index, read_name, read_port, unescape};
 use super::error::{Fault, quoted};
 use super::nearest::nearest;
 use super::options::{self, Style, Written};
-use super::parse::{PROXY, Part, Scheme};
+use super::parse::{Part, Scheme};
 use crate::addr::{ListenAt, ListenHost, parse_port};
 
 /// Words that look like schemes and are none here: the cause, and what to do instead.
 const NOT_HERE: &[(&str, &str, &str)] = &[
-    ("tls", "`tls` is not there yet", "`tcp` is, without encryption"),
-    ("ssl", "`ssl` (TLS) is not there yet", "`tcp` is, without encryption"),
-    ("openssl", "`openssl` (TLS) is not there yet", "`tcp` is, without encryption"),
-    ("openssl-listen", "`openssl-listen` (TLS) is not there yet", "`tcp` is, without encryption"),
     ("ws", "`ws` (WebSocket) is not there yet", "`tcp` is"),
-    ("wss", "`wss` (WebSocket over TLS) is not there yet", "`tcp` is"),
+    ("wss", "`wss` (WebSocket over TLS) is not there yet", "`tls` is"),
     ("http", "`http` is a protocol, an endpoint says where it is spoken", "write `tcp:HOST:80`"),
-    ("https", "`https` needs TLS, which is not there yet", "`tcp` is, without encryption"),
-    ("fd", "`fd` (a socket that is open already) is not there yet", "name its address"),
-    ("systemd", "`systemd` (its sockets) is not there yet", "name the address"),
+    ("https", "`https` is a protocol, an endpoint says where it is spoken", "write `tls:HOST:443`"),
     ("exec", "`exec` (a program's pipes) is not there yet", "name a socket"),
-    ("stdio", "`stdio` is socat's word, and nothing to listen on or connect to", "name a socket"),
-    ("stdin", "`stdin` is socat's word, and nothing to listen on or connect to", "name a socket"),
-    ("stdout", "`stdout` is socat's word, and nothing to listen on or connect to", "name a socket"),
+    ("stdin", "`stdin` is socat's word for one half of `-`", "write `-`"),
+    ("stdout", "`stdout` is socat's word for one half of `-`", "write `-`"),
     ("socks5", "`socks5` (through a proxy) is not there yet", "`tcp` connects directly"),
 ];
 
 /// socat's words, in lower case, and how they begin here.
 const SOCAT: &[(&str, &str)] = &[
     ("tcp4", "tcp:"),
-    ("tcp6", "tcp:"),
     ("tcp-connect", "tcp:"),
     ("tcp4-connect", "tcp:"),
     ("tcp6-connect", "tcp:"),
@@ -39,6 +34,9 @@ const SOCAT: &[(&str, &str)] = &[
     ("tcp-l", "tcp:"),
     ("tcp4-listen", "tcp:"),
     ("tcp6-listen", "tcp:"),
+    ("openssl", "tls:"),
+    ("openssl-connect", "tls:"),
+    ("openssl-listen", "tls:"),
     ("udp4", "udp:"),
     ("udp6", "udp:"),
     ("udp-connect", "udp:"),
@@ -83,24 +81,60 @@ pub(super) fn word(word: Part<'_>, rest: Part<'_>) -> Option<Fault> {
         let cause = format!("{} is socat's word", quoted(word.text));
         let fault = Fault::new(word.span(), cause);
         let fault = fault.label(format!("write {}", quoted(&format!("{ours}{}", rest.text))));
-        return Some(match lower.contains("-l") && *ours == "tcp:" {
-            true => fault.help("a port alone is this machine only; `tcp:*:PORT` is every address"),
+        return Some(match lower.contains("-l") && matches!(*ours, "tcp:" | "tls:") {
+            true => fault.help(format!(
+                "a port alone is this machine only; `{ours}*:PORT` is every address"
+            )),
             false => fault.help(HELP),
         });
     }
-    let known = lower == PROXY || Scheme::named(&lower).is_some();
-    known.then(|| {
-        let cause = format!("the scheme {} is not in lower case", quoted(word.text));
-        Fault::new(word.span(), cause).label(format!("write `{lower}`"))
-    })
+    None
+}
+
+/// Twisted's schemes that ours say otherwise.
+pub(super) fn scheme(word: &str) -> Option<Scheme> {
+    let theirs = [("ssl", Scheme::Tls), (IPV6, Scheme::Tcp)];
+    theirs.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(word)).map(|(_, ours)| ours)
+}
+
+/// Twisted's and socat's word for `-`.
+pub(super) fn is_stdio(text: &str) -> bool {
+    ["stdio", "stdio:"].iter().any(|word| word.eq_ignore_ascii_case(text))
+}
+
+/// Twisted's scheme that listens on IPv6 alone.
+const IPV6: &str = "tcp6";
+
+/// Whether it begins with that scheme.
+pub(super) fn is_ipv6_alone(text: &str) -> bool {
+    text.split_once(':').is_some_and(|(word, _)| word.eq_ignore_ascii_case(IPV6))
+}
+
+/// What such an address is here: ours say it by the host.
+pub(super) fn ipv6_alone(address: Part<'_>, at: ListenAt) -> Result<ListenAt, Fault> {
+    let host = match at.host {
+        ListenHost::Loopback => Ipv6Addr::LOCALHOST,
+        ListenHost::All => Ipv6Addr::UNSPECIFIED,
+        ListenHost::Ip(IpAddr::V6(ip)) => ip,
+        ListenHost::Ip(IpAddr::V4(_)) | ListenHost::Name(_) => {
+            let fault = Fault::new(address.span(), "`tcp6` takes an address of IPv6");
+            return Err(fault.label("write `tcp:[::1]:PORT`, or `tcp:HOST:PORT` for a name"));
+        }
+    };
+    Ok(ListenAt { host: ListenHost::Ip(host.into()), port: at.port })
 }
 
 /// Where `http://host/path` is spoken.
 fn http_place(scheme: &str, rest: &str) -> Option<String> {
-    let authority = rest.strip_prefix("//").filter(|_| scheme == "http")?;
+    let (ours, port) = match scheme {
+        "http" => ("tcp", ":80"),
+        "https" => ("tls", ":443"),
+        _ => return None,
+    };
+    let authority = rest.strip_prefix("//")?;
     let authority = authority.split(['/', '?', '#']).next().filter(|host| !host.is_empty())?;
     let has_port = authority.rsplit_once(':').is_some_and(|(_, port)| parse_port(port).is_ok());
-    Some(format!("tcp:{authority}{}", if has_port { "" } else { ":80" }))
+    Some(format!("{ours}:{authority}{}", if has_port { "" } else { port }))
 }
 
 /// Twisted's `8080:interface=127.0.0.1:backlog=50`, `host=h:port=80:timeout=30`.
@@ -120,6 +154,10 @@ pub(super) fn internet(
             "host" | "interface" => &mut host,
             "port" => &mut port,
             "backlog" | "timeout" => {
+                options.add(*piece, scheme, Style::Twisted)?;
+                continue;
+            }
+            theirs if scheme == Scheme::Tls && options::ours(theirs) != theirs => {
                 options.add(*piece, scheme, Style::Twisted)?;
                 continue;
             }
@@ -144,6 +182,49 @@ pub(super) fn internet(
     match unnamed.next() {
         Some(extra) => Err(colons(extra)),
         None => Ok(ListenAt { host, port }),
+    }
+}
+
+/// Twisted's `INET:index=0`, `domain=INET:name=web`; what family it is the socket itself says.
+pub(super) fn passed(address: Part<'_>) -> Result<Passed, Fault> {
+    let mut found = None;
+    let mut domain = false;
+    let pieces = address.pieces(b':');
+    for (index, piece) in pieces.iter().enumerate() {
+        let (key, value) = match piece.split_once('=') {
+            Some((key, value)) => (key.text, value),
+            None if index == 0 && pieces.len() > 1 => ("domain", *piece),
+            None => ("index", *piece),
+        };
+        let passed = match key {
+            "domain" if !domain => {
+                domain = true;
+                check_domain(value)?;
+                continue;
+            }
+            "index" => Passed::Index(read_index(value)?),
+            "name" => Passed::Name(read_name(value)?),
+            _ => return Err(left_over(*piece).label("there are `index=N` and `name=NAME`")),
+        };
+        if found.replace(passed).is_some() {
+            return Err(
+                Fault::new(piece.span(), "which socket is said twice").label("leave one out")
+            );
+        }
+    }
+    found.ok_or_else(|| {
+        let fault = Fault::new(address.end().span(), "which socket is not said");
+        fault.label("write `index=0` or `name=NAME`")
+    })
+}
+
+fn check_domain(domain: Part<'_>) -> Result<(), Fault> {
+    match ["INET", "INET6", "UNIX"].iter().any(|one| one.eq_ignore_ascii_case(domain.text)) {
+        true => Ok(()),
+        false => {
+            let cause = format!("{} is no domain", quoted(domain.text));
+            Err(Fault::new(domain.span(), cause).label("there are INET, INET6 and UNIX"))
+        }
     }
 }
 

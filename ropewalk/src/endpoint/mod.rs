@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use crate::addr::{Addr, DatagramSite, ListenAt, ListenHost, Site, Target, is_abstract, unix_name};
-use crate::options::SocketOptions;
+use crate::options::{SocketOptions, TlsOptions};
 
 mod address;
 mod error;
@@ -25,6 +25,7 @@ mod foreign;
 mod nearest;
 mod options;
 mod parse;
+mod values;
 
 pub use error::EndpointError;
 pub use nearest::nearest;
@@ -70,16 +71,34 @@ pub struct Endpoint {
 pub enum Place {
     /// A TCP port; without a host, of this machine.
     Tcp(ListenAt),
+    /// TLS over a TCP port.
+    Tls(ListenAt),
     /// A Unix stream socket's path; with a leading zero byte an abstract name.
     Unix(PathBuf),
     /// A UDP port; without a host, of this machine.
     Udp(ListenAt),
     /// A Unix datagram socket's path, as [`Place::Unix`].
     Unixgram(PathBuf),
+    /// A socket that was open before this program began, by the number of its descriptor.
+    Fd(u32),
+    /// A service manager's sockets.
+    Systemd(Passed),
     /// Standard input and output.
     Stdio,
     /// A number in a simulated network.
     Memory(u64),
+}
+
+/// Which of the sockets that a service manager has opened for this program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Passed {
+    /// All that no other endpoint has taken.
+    All,
+    /// Those of this name (`FileDescriptorName=`; by default the unit's own).
+    Name(String),
+    /// The one at this place of the list; the first is 0.
+    Index(u32),
 }
 
 impl Endpoint {
@@ -90,7 +109,7 @@ impl Endpoint {
 
     /// How its socket is set.
     pub fn options(&self) -> &SocketOptions {
-        &self.options.settings
+        &self.options.settings.socket
     }
 
     /// Whether each connection begins with a PROXY header: `haproxy:` in front. Whoever
@@ -99,7 +118,18 @@ impl Endpoint {
         self.proxy_header
     }
 
-    /// `tcp`, `unix`, `udp`, `unixgram`, `memory`, or `-` for standard input and output.
+    /// What a `tls` endpoint says of TLS; none for any other.
+    pub fn tls(&self) -> Option<&TlsOptions> {
+        matches!(self.place, Place::Tls(_)).then_some(&self.options.settings.tls)
+    }
+
+    /// Whether its sockets are open already, and have only to be taken
+    /// ([`sockets`](Endpoint::sockets)): `fd` and `systemd`.
+    pub fn is_open(&self) -> bool {
+        matches!(self.place, Place::Fd(_) | Place::Systemd(_))
+    }
+
+    /// `tcp`, `tls`, `unix`, `udp`, `unixgram`, `fd`, `systemd`, `memory`, or `-` for standard input and output.
     pub fn scheme(&self) -> &'static str {
         self.place.scheme().name()
     }
@@ -111,10 +141,11 @@ impl Endpoint {
     /// connecting.
     pub fn site(&self) -> Result<Site, EndpointError> {
         let site = match &self.place {
-            Place::Tcp(at) => Site::Tcp(at.clone()),
+            Place::Tcp(at) | Place::Tls(at) => Site::Tcp(at.clone()),
             Place::Unix(path) => Site::Unix(path.clone()),
             Place::Memory(number) => Site::Memory(*number),
             Place::Udp(_) | Place::Unixgram(_) => return Err(self.is_for_datagrams()),
+            Place::Fd(_) | Place::Systemd(_) => return Err(self.is_no_address("listen on")),
             Place::Stdio => return Err(self.is_stdio("listened on")),
         };
         self.check(Role::Listening)?;
@@ -128,10 +159,11 @@ impl Endpoint {
     /// has `haproxy:` in front (which only receives) or an option that belongs to listening.
     pub fn target(&self) -> Result<Target, EndpointError> {
         let target = match &self.place {
-            Place::Tcp(at) => self.remote(at)?,
+            Place::Tcp(at) | Place::Tls(at) => self.remote(at)?,
             Place::Unix(path) => Target::Addr(path.clone().into()),
             Place::Memory(number) => Target::Addr(Addr::Memory(*number)),
             Place::Udp(_) | Place::Unixgram(_) => return Err(self.is_for_datagrams()),
+            Place::Fd(_) | Place::Systemd(_) => return Err(self.is_no_address("connect to")),
             Place::Stdio => return Err(self.is_stdio("connected to")),
         };
         if self.proxy_header {
@@ -152,9 +184,10 @@ impl Endpoint {
         let site = match &self.place {
             Place::Udp(at) => DatagramSite::Udp(at.clone()),
             Place::Unixgram(path) => DatagramSite::Unixgram(path.clone()),
-            Place::Tcp(_) | Place::Unix(_) | Place::Memory(_) => {
+            Place::Tcp(_) | Place::Tls(_) | Place::Unix(_) | Place::Memory(_) => {
                 return Err(self.is_for_streams());
             }
+            Place::Fd(_) | Place::Systemd(_) => return Err(self.is_no_address("listen on")),
             Place::Stdio => return Err(self.is_stdio("listened on")),
         };
         self.check(Role::Listening)?;
@@ -170,9 +203,10 @@ impl Endpoint {
         let target = match &self.place {
             Place::Udp(at) => self.remote(at)?,
             Place::Unixgram(path) => Target::Addr(path.clone().into()),
-            Place::Tcp(_) | Place::Unix(_) | Place::Memory(_) => {
+            Place::Tcp(_) | Place::Tls(_) | Place::Unix(_) | Place::Memory(_) => {
                 return Err(self.is_for_streams());
             }
+            Place::Fd(_) | Place::Systemd(_) => return Err(self.is_no_address("connect to")),
             Place::Stdio => return Err(self.is_stdio("connected to")),
         };
         self.check(Role::Connecting)?;
@@ -196,7 +230,13 @@ impl Endpoint {
     }
 
     fn check(&self, role: Role) -> Result<(), EndpointError> {
-        self.options.check(role).map_err(|fault| self.error(fault))
+        self.options.check(role).map_err(|fault| self.error(fault))?;
+        let shown = self.tls().is_none_or(|tls| tls.cert.is_some());
+        if role == Role::Connecting || shown {
+            return Ok(());
+        }
+        let fault = Fault::new(self.whole(), "whoever listens with TLS shows a certificate");
+        Err(self.error(fault.label("write `,cert=FILE`, or `,cert=auto` for a trial")))
     }
 
     fn is_for_datagrams(&self) -> EndpointError {
@@ -207,6 +247,11 @@ impl Endpoint {
     fn is_for_streams(&self) -> EndpointError {
         let cause = format!("`{}` carries streams, datagrams are wanted", self.scheme());
         self.error(Fault::new(self.whole(), cause).label("`udp` and `unixgram` carry datagrams"))
+    }
+
+    fn is_no_address(&self, verb: &str) -> EndpointError {
+        let cause = format!("`{}` is a socket that is open already, no address", self.scheme());
+        self.error(Fault::new(self.whole(), cause).label(format!("name what to {verb}")))
     }
 
     fn is_stdio(&self, verb: &str) -> EndpointError {
@@ -229,7 +274,7 @@ impl PartialEq for Endpoint {
     fn eq(&self, other: &Endpoint) -> bool {
         self.place == other.place
             && self.proxy_header == other.proxy_header
-            && self.options() == other.options()
+            && self.options.settings == other.options.settings
     }
 }
 
@@ -239,6 +284,9 @@ impl Place {
     fn scheme(&self) -> Scheme {
         match self {
             Place::Tcp(_) => Scheme::Tcp,
+            Place::Tls(_) => Scheme::Tls,
+            Place::Fd(_) => Scheme::Fd,
+            Place::Systemd(_) => Scheme::Systemd,
             Place::Unix(_) => Scheme::Unix,
             Place::Udp(_) => Scheme::Udp,
             Place::Unixgram(_) => Scheme::Unixgram,
@@ -296,7 +344,7 @@ impl fmt::Display for Endpoint {
             write!(f, "{}:", parse::PROXY)?;
         }
         self.place.fmt(f)?;
-        options::display(self.options(), f)
+        options::display(&self.options.settings, f)
     }
 }
 
@@ -304,10 +352,27 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = self.scheme().name();
         match self {
-            Place::Tcp(at) | Place::Udp(at) => write!(f, "{scheme}:{at}"),
+            Place::Tcp(at) | Place::Tls(at) | Place::Udp(at) => write!(f, "{scheme}:{at}"),
+            Place::Fd(number) => write!(f, "{scheme}:{number}"),
+            Place::Systemd(passed) => write!(f, "{scheme}:{passed}"),
             Place::Unix(path) | Place::Unixgram(path) => write!(f, "{scheme}:{}", written(path)),
             Place::Stdio => f.write_str(scheme),
             Place::Memory(number) => write!(f, "{scheme}:{number}"),
+        }
+    }
+}
+
+impl fmt::Display for Passed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Passed::All => Ok(()),
+            Passed::Index(index) => index.fmt(f),
+            Passed::Name(name) => {
+                // A number alone would be an index, and two slashes a URL's.
+                let is_number = name.bytes().all(|byte| byte.is_ascii_digit());
+                let key = if is_number || name.starts_with('/') { "name=" } else { "" };
+                write!(f, "{key}{}", address::escape_name(name))
+            }
         }
     }
 }

@@ -1,15 +1,16 @@
 //! An endpoint's options: the words, and the settings that they are.
-//! Owns: which words there are, for what, with which values. Never: touches a socket.
+//! Owns: which words there are, and for what. Never: reads a value, or touches a socket.
 
 use std::fmt;
 use std::ops::Range;
 use std::time::Duration;
 
-use super::error::{Fault, quoted, shown};
+use super::error::{Fault, quoted};
 use super::nearest::nearest;
 use super::parse::{Part, Scheme};
+use super::values::{Time, Value};
 use crate::limits;
-use crate::options::SocketOptions;
+use crate::options::{Cert, SocketOptions, TlsOptions};
 
 /// What an endpoint is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,86 +39,91 @@ pub(super) struct Word {
     value: Value,
 }
 
-/// What an option's value is, and the setting it is kept in.
-#[derive(Debug)]
-enum Value {
-    Switch(fn(&mut SocketOptions) -> &mut Option<bool>),
-    Time(fn(&mut SocketOptions) -> &mut Option<Duration>, Time),
-    Number(fn(&mut SocketOptions) -> &mut Option<u32>, u32),
-    /// One byte, not 0.
-    Small(fn(&mut SocketOptions) -> &mut Option<u8>),
-    /// A firewall's mark, decimal or hexadecimal.
-    Mark(fn(&mut SocketOptions) -> &mut Option<u32>),
-    /// A file's permissions, octal.
-    Mode(fn(&mut SocketOptions) -> &mut Option<u32>),
-}
-
-/// Which times are possible.
-#[derive(Debug)]
-struct Time {
-    least: Duration,
-    most: Duration,
-    example: &'static str,
-}
-
-use Scheme::{Tcp, Udp, Unix, Unixgram};
+use Scheme::{Tcp, Tls, Udp, Unix, Unixgram};
 
 /// In the order in which they are displayed.
 const WORDS: &[Word] = &[
     Word {
         name: "backlog",
-        schemes: &[Tcp, Unix],
+        schemes: &[Tcp, Tls, Unix],
         role: Some(Role::Listening),
-        value: Value::Number(|options| &mut options.backlog, i32::MAX as u32),
+        value: Value::Number(|all| &mut all.socket.backlog, i32::MAX as u32),
     },
     Word {
         name: "reuseport",
-        schemes: &[Tcp, Udp],
+        schemes: &[Tcp, Tls, Udp],
         role: Some(Role::Listening),
-        value: Value::Switch(|options| &mut options.reuse_port),
+        value: Value::Switch(|all| &mut all.socket.reuse_port),
     },
     Word {
         name: "mode",
         schemes: &[Unix, Unixgram],
         role: Some(Role::Listening),
-        value: Value::Mode(|options| &mut options.mode),
+        value: Value::Mode(|all| &mut all.socket.mode),
     },
     Word {
         name: "nodelay",
-        schemes: &[Tcp],
+        schemes: &[Tcp, Tls],
         role: None,
-        value: Value::Switch(|options| &mut options.nodelay),
+        value: Value::Switch(|all| &mut all.socket.nodelay),
     },
     Word {
         name: "keepalive",
-        schemes: &[Tcp],
+        schemes: &[Tcp, Tls],
         role: None,
         // The kernel counts whole seconds.
         value: Value::Time(
-            |options| &mut options.keepalive,
+            |all| &mut all.socket.keepalive,
             Time { least: Duration::from_secs(1), most: limits::KEEPALIVE, example: "30s" },
         ),
     },
     Word {
         name: "timeout",
-        schemes: &[Tcp, Unix],
+        schemes: &[Tcp, Tls, Unix],
         role: Some(Role::Connecting),
         value: Value::Time(
-            |options| &mut options.timeout,
+            |all| &mut all.socket.timeout,
             Time { least: Duration::from_millis(1), most: limits::ENDPOINT_TIMEOUT, example: "5s" },
         ),
     },
     Word {
         name: "mark",
-        schemes: &[Tcp, Udp],
+        schemes: &[Tcp, Tls, Udp],
         role: None,
-        value: Value::Mark(|options| &mut options.mark),
+        value: Value::Mark(|all| &mut all.socket.mark),
     },
     Word {
         name: "ttl",
-        schemes: &[Tcp, Udp],
+        schemes: &[Tcp, Tls, Udp],
         role: None,
-        value: Value::Small(|options| &mut options.ttl),
+        value: Value::Small(|all| &mut all.socket.ttl),
+    },
+    Word { name: "cert", schemes: &[Tls], role: None, value: Value::Cert(|all| &mut all.tls.cert) },
+    Word { name: "key", schemes: &[Tls], role: None, value: Value::File(|all| &mut all.tls.key) },
+    Word { name: "ca", schemes: &[Tls], role: None, value: Value::File(|all| &mut all.tls.ca) },
+    Word {
+        name: "pin",
+        schemes: &[Tls],
+        role: Some(Role::Connecting),
+        value: Value::Pin(|all| &mut all.tls.pin),
+    },
+    Word {
+        name: "alpn",
+        schemes: &[Tls],
+        role: None,
+        value: Value::Protocols(|all| &mut all.tls.alpn),
+    },
+    Word {
+        name: "sni",
+        schemes: &[Tls],
+        role: Some(Role::Connecting),
+        value: Value::Host(|all| &mut all.tls.sni),
+    },
+    Word {
+        name: "insecure",
+        schemes: &[Tls],
+        role: Some(Role::Connecting),
+        value: Value::Flag(|all| &mut all.tls.insecure),
     },
 ];
 
@@ -138,19 +144,34 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("umask", "write `mode=0660`"),
     ("lockfile", "leave it out: a stale socket is replaced, one in use is not"),
     ("bindAddress", "leave it out: the system chooses the address to connect from"),
-    ("cert", "TLS is not there yet"),
-    ("key", "TLS is not there yet"),
-    ("ca", "TLS is not there yet"),
-    ("alpn", "TLS is not there yet"),
-    ("sni", "TLS is not there yet"),
-    ("pin", "TLS is not there yet"),
-    ("insecure", "TLS is not there yet"),
+    // Twisted's, of `ssl`.
+    ("sslmethod", "leave it out: TLS 1.2 and 1.3 are spoken"),
+    ("extraCertChain", "leave it out: the chain stands in the file of `cert`"),
+    ("dhParameters", "leave it out: the parameters are the protocol's own"),
+    ("caCertsDir", "write `ca=FILE`: one file with all of them"),
+    ("privateKey", "write `key=FILE`"),
+    ("certKey", "write `cert=FILE`"),
+    ("trustRoots", "write `ca=FILE`"),
+    ("hostname", "write `sni=NAME`"),
+    ("endpoint", "write where to connect: `tls:HOST:PORT`"),
+    // socat's and curl's.
+    ("certificate", "write `cert=FILE`"),
+    ("cafile", "write `ca=FILE`"),
+    ("cacert", "write `ca=FILE`"),
+    ("verify", "write `insecure` to believe whoever answers"),
 ];
+
+/// What the options of an endpoint say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Settings {
+    pub(super) socket: SocketOptions,
+    pub(super) tls: TlsOptions,
+}
 
 /// Options as they were written: each word once, and where.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Written {
-    pub(super) settings: SocketOptions,
+    pub(super) settings: Settings,
     found: Vec<(&'static Word, Range<usize>)>,
 }
 
@@ -170,21 +191,42 @@ impl Written {
             let help = "options are `key` or `key=value`, with a comma before each";
             return Err(Fault::new(option.span(), "an option is missing").help(help));
         }
+        let name = match style {
+            Style::Ours => key.text,
+            Style::Twisted => ours(key.text),
+        };
         let word =
-            WORDS.iter().find(|word| word.name == key.text).ok_or_else(|| unknown(key, scheme))?;
+            WORDS.iter().find(|word| word.name == name).ok_or_else(|| unknown(key, scheme))?;
         if !word.schemes.contains(&scheme) {
             let cause = format!("`{}` has no meaning for `{}`", word.name, scheme.name());
-            let schemes: Vec<String> =
-                word.schemes.iter().map(|scheme| format!("`{}`", scheme.name())).collect();
-            let label = format!("it belongs to {}", schemes.join(" and "));
+            let label = format!("it belongs to {}", listed(word.schemes));
             return Err(Fault::new(key.span(), cause).label(label));
         }
         if self.found.iter().any(|(found, _)| found.name == word.name) {
             let cause = format!("`{}` is said twice", word.name);
             return Err(Fault::new(key.span(), cause).label("leave one out"));
         }
-        word.set(&mut self.settings, key, value, style)?;
+        word.value.set(word.name, &mut self.settings, (key, value), style)?;
         self.found.push((word, key.span()));
+        Ok(())
+    }
+
+    /// What only all words together can say.
+    pub(super) fn finish(&mut self) -> Result<(), Fault> {
+        let tls = &mut self.settings.tls;
+        if tls.cert.is_none() {
+            // Twisted's `privateKey` alone: one file has both.
+            tls.cert = tls.key.take().map(Cert::File);
+        }
+        let (auto, key) = (tls.cert == Some(Cert::Auto), self.span_of("key"));
+        if let (true, Some(key)) = (auto, key) {
+            let fault = Fault::new(key, "`cert=auto` makes its own `key`");
+            return Err(fault.label("leave it out, or name the certificate's file"));
+        }
+        if let (Some(_), Some(insecure)) = (self.settings.tls.pin, self.span_of("insecure")) {
+            let fault = Fault::new(insecure, "`insecure` believes anybody, `pin` one alone");
+            return Err(fault.label("leave one out"));
+        }
         Ok(())
     }
 
@@ -209,80 +251,34 @@ impl Written {
     }
 }
 
-impl Word {
-    fn set(
-        &self,
-        settings: &mut SocketOptions,
-        key: Part<'_>,
-        value: Option<Part<'_>>,
-        style: Style,
-    ) -> Result<(), Fault> {
-        if let Value::Switch(field) = &self.value {
-            *field(settings) = Some(switch(self.name, value)?);
-            return Ok(());
-        }
-        let value = value.filter(|value| !value.text.is_empty()).ok_or_else(|| {
-            let label = format!("write `{}={}`", self.name, self.example());
-            Fault::new(key.span(), format!("`{}` takes a value", self.name)).label(label)
-        })?;
-        match &self.value {
-            Value::Switch(_) => {}
-            Value::Time(field, bounds) => {
-                *field(settings) = Some(time(self.name, value, bounds, style)?);
-            }
-            Value::Number(field, most) => {
-                *field(settings) = Some(number(self.name, value, *most)?);
-            }
-            Value::Small(field) => {
-                let small = number(self.name, value, u8::MAX.into())?;
-                *field(settings) = u8::try_from(small).ok();
-            }
-            Value::Mark(field) => *field(settings) = Some(mark(value)?),
-            Value::Mode(field) => *field(settings) = Some(mode(value)?),
-        }
-        Ok(())
-    }
-
-    fn example(&self) -> &'static str {
-        match &self.value {
-            Value::Switch(_) => "on",
-            Value::Time(_, bounds) => bounds.example,
-            Value::Number(..) => "512",
-            Value::Small(_) => "64",
-            Value::Mark(_) => "0x10",
-            Value::Mode(_) => "0660",
-        }
-    }
-}
-
 /// `,key=value` for each setting that is made, as it is parsed.
-pub(super) fn display(settings: &SocketOptions, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+pub(super) fn display(settings: &Settings, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let mut settings = settings.clone();
-    for Word { name, value, .. } in WORDS {
-        match value {
-            Value::Switch(field) => match field(&mut settings) {
-                Some(true) => write!(f, ",{name}")?,
-                Some(false) => write!(f, ",{name}=off")?,
-                None => {}
-            },
-            Value::Time(field, _) => match field(&mut settings) {
-                Some(time) if time.subsec_millis() == 0 => {
-                    write!(f, ",{name}={}s", time.as_secs())?
-                }
-                Some(time) => write!(f, ",{name}={}ms", time.as_millis())?,
-                None => {}
-            },
-            Value::Number(field, _) => each(field(&mut settings), |n| write!(f, ",{name}={n}"))?,
-            Value::Small(field) => each(field(&mut settings), |n| write!(f, ",{name}={n}"))?,
-            Value::Mark(field) => each(field(&mut settings), |n| write!(f, ",{name}={n:#x}"))?,
-            Value::Mode(field) => each(field(&mut settings), |n| write!(f, ",{name}={n:04o}"))?,
-        }
-    }
-    Ok(())
+    WORDS.iter().try_for_each(|Word { name, value, .. }| value.display(name, &mut settings, f))
 }
 
-fn each<T>(setting: &Option<T>, write: impl FnMut(&T) -> fmt::Result) -> fmt::Result {
-    setting.iter().try_for_each(write)
+/// `a`, `b` and `c`
+fn listed(schemes: &[Scheme]) -> String {
+    let quoted: Vec<String> = schemes.iter().map(|one| format!("`{}`", one.name())).collect();
+    match quoted.as_slice() {
+        [] => String::new(),
+        [one] => one.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+/// Twisted's words for what ours say, of `ssl` and `tls`.
+const TWISTED: &[(&str, &str)] = &[
+    ("certKey", "cert"),
+    ("certificate", "cert"),
+    ("privateKey", "key"),
+    ("trustRoots", "ca"),
+    ("hostname", "sni"),
+];
+
+/// Our word for one of Twisted's.
+pub(super) fn ours(word: &str) -> &str {
+    TWISTED.iter().find(|(theirs, _)| *theirs == word).map_or(word, |(_, ours)| ours)
 }
 
 /// Whether there is such an option.
@@ -302,6 +298,9 @@ pub(super) fn unknown(key: Part<'_>, scheme: Scheme) -> Fault {
     {
         return fault.label(format!("did you mean `{near}`?"));
     }
+    if scheme == Tls && key.text.starts_with("http/") {
+        return fault.label("several protocols are `alpn=h2+http/1.1`");
+    }
     let possible = WORDS.iter().filter(|word| word.schemes.contains(&scheme));
     let names: Vec<&str> = possible.map(|word| word.name).collect();
     if names.is_empty() {
@@ -312,99 +311,4 @@ pub(super) fn unknown(key: Part<'_>, scheme: Scheme) -> Fault {
         Unix | Unixgram => fault.help(r"a comma that belongs to the path is written `\,`"),
         _ => fault,
     }
-}
-
-fn switch(name: &str, value: Option<Part<'_>>) -> Result<bool, Fault> {
-    match value.map(|value| value.text) {
-        None | Some("on" | "yes" | "true") => Ok(true),
-        Some("off" | "no" | "false") => Ok(false),
-        Some(_) => {
-            let span = value.map(|value| value.span()).unwrap_or_default();
-            let label = format!("write `{name}` or `{name}=off`");
-            Err(Fault::new(span, format!("`{name}` is on or off")).label(label))
-        }
-    }
-}
-
-fn number(name: &str, value: Part<'_>, most: u32) -> Result<u32, Fault> {
-    match digits(value.text, 10) {
-        Some(number) if (1..=u64::from(most)).contains(&number) => Ok(number as u32),
-        _ => {
-            let cause = format!("`{name}` is a number from 1 to {most}");
-            Err(Fault::new(value.span(), cause))
-        }
-    }
-}
-
-fn time(name: &str, value: Part<'_>, bounds: &Time, style: Style) -> Result<Duration, Fault> {
-    let split = value.text.find(|c: char| !c.is_ascii_digit()).unwrap_or(value.text.len());
-    let (number, unit) = value.text.split_at(split);
-    let no_time = || {
-        let label = format!("write `{name}={}`", bounds.example);
-        Fault::new(value.span(), format!("{} is not a time", quoted(value.text))).label(label)
-    };
-    let millis = match unit {
-        _ if number.is_empty() => return Err(no_time()),
-        "" if style == Style::Twisted => 1000,
-        "" => {
-            let number = shown(number);
-            let label = format!("{number} what? write {number}s or {number}ms");
-            let cause = format!("the time of `{name}` has no unit");
-            return Err(Fault::new(value.span(), cause).label(label));
-        }
-        "ms" => 1,
-        "s" => 1000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        _ if unit.starts_with('.') => {
-            let fault = Fault::new(value.span(), "a time is a whole number and its unit");
-            return Err(fault.label("write 1500ms instead of 1.5s"));
-        }
-        _ => {
-            let span = value.from(split).span();
-            let fault = Fault::new(span, format!("no unit {} of time", quoted(unit)));
-            return Err(fault.label("there are ms, s, m and h"));
-        }
-    };
-    let millis = digits(number, 10).and_then(|number| number.checked_mul(millis));
-    let time = millis.map(Duration::from_millis);
-    match time.filter(|time| (bounds.least..=bounds.most).contains(time)) {
-        // What the kernel takes in whole seconds is not rounded behind the user's back.
-        Some(time) if bounds.least.as_secs() > 0 && time.subsec_millis() > 0 => {
-            Err(Fault::new(value.span(), format!("`{name}` is in whole seconds")))
-        }
-        Some(time) => Ok(time),
-        None => {
-            let least = bounds.least.as_millis();
-            let least =
-                if least < 1000 { format!("{least}ms") } else { format!("{}s", least / 1000) };
-            let cause = format!("`{name}` is from {least} to {}s", bounds.most.as_secs());
-            Err(Fault::new(value.span(), cause))
-        }
-    }
-}
-
-fn mark(value: Part<'_>) -> Result<u32, Fault> {
-    let hexadecimal = value.text.strip_prefix("0x");
-    let number = hexadecimal.map_or_else(|| digits(value.text, 10), |rest| digits(rest, 16));
-    number.and_then(|number| u32::try_from(number).ok()).ok_or_else(|| {
-        Fault::new(value.span(), "`mark` is a number of 32 bits").label("write it as 16 or 0x10")
-    })
-}
-
-/// Octal, as `chmod` takes it.
-fn mode(value: Part<'_>) -> Result<u32, Fault> {
-    match digits(value.text, 8) {
-        Some(mode @ 0..=0o777) => Ok(mode as u32),
-        _ => {
-            let cause = "`mode` is octal, from 0000 to 0777";
-            Err(Fault::new(value.span(), cause).label("write `mode=0660`"))
-        }
-    }
-}
-
-/// Digits alone: `+5` is none.
-fn digits(text: &str, radix: u32) -> Option<u64> {
-    let all = text.bytes().all(|byte| char::from(byte).is_digit(radix));
-    u64::from_str_radix(text, radix).ok().filter(|_| all)
 }

@@ -25,13 +25,24 @@ pub(super) enum Scheme {
     Unix,
     Udp,
     Unixgram,
+    Tls,
+    Fd,
+    Systemd,
     Memory,
     Stdio,
 }
 
 /// Those that are written with a colon.
-const SCHEMES: [Scheme; 5] =
-    [Scheme::Tcp, Scheme::Unix, Scheme::Udp, Scheme::Unixgram, Scheme::Memory];
+const SCHEMES: [Scheme; 8] = [
+    Scheme::Tcp,
+    Scheme::Tls,
+    Scheme::Unix,
+    Scheme::Udp,
+    Scheme::Unixgram,
+    Scheme::Fd,
+    Scheme::Systemd,
+    Scheme::Memory,
+];
 
 /// The wrap that says: a PROXY header comes first.
 pub(super) const PROXY: &str = "haproxy";
@@ -43,13 +54,17 @@ impl Scheme {
             Scheme::Unix => "unix",
             Scheme::Udp => "udp",
             Scheme::Unixgram => "unixgram",
+            Scheme::Tls => "tls",
+            Scheme::Fd => "fd",
+            Scheme::Systemd => "systemd",
             Scheme::Memory => "memory",
             Scheme::Stdio => "-",
         }
     }
 
+    /// In whatever case: URLs' and Twisted's clients' are written in either.
     pub(super) fn named(name: &str) -> Option<Scheme> {
-        SCHEMES.into_iter().find(|scheme| scheme.name() == name)
+        SCHEMES.into_iter().find(|scheme| scheme.name().eq_ignore_ascii_case(name))
     }
 }
 
@@ -117,8 +132,9 @@ impl<'t> Part<'t> {
 pub(super) fn parse(text: &str) -> Result<Parsed, Fault> {
     let whole = Part { text, at: 0 };
     check_characters(whole)?;
-    let (proxy_header, rest) = match whole.strip_prefix(PROXY).and_then(|r| r.strip_prefix(":")) {
-        Some(rest) => (true, rest),
+    let wrapped = whole.split_once(':').filter(|(word, _)| is_proxy(word.text));
+    let (proxy_header, rest) = match wrapped {
+        Some((_, rest)) => (true, rest),
         None => (false, whole),
     };
     if rest.text.is_empty() {
@@ -127,23 +143,33 @@ pub(super) fn parse(text: &str) -> Result<Parsed, Fault> {
     }
     let (head, words) = split_options(rest);
     let (scheme, at) = scheme(head)?;
-    if proxy_header && !matches!(scheme, Scheme::Tcp | Scheme::Unix) {
+    let carries_streams =
+        |scheme| !matches!(scheme, Scheme::Udp | Scheme::Unixgram | Scheme::Memory | Scheme::Stdio);
+    if proxy_header && !carries_streams(scheme) {
         let cause = format!("`{PROXY}` has no meaning for `{}`", scheme.name());
         let span = 0..PROXY.len();
-        return Err(Fault::new(span, cause).label("it belongs to `tcp` and `unix`"));
+        return Err(Fault::new(span, cause).label("it belongs to `tcp`, `tls` and `unix`"));
     }
     let mut options = Written::default();
     let place = match scheme {
+        Scheme::Tcp if foreign::is_ipv6_alone(head.text) => {
+            let site = address::internet(at, scheme, &mut options)?;
+            Place::Tcp(foreign::ipv6_alone(at, site)?)
+        }
         Scheme::Tcp => Place::Tcp(address::internet(at, scheme, &mut options)?),
+        Scheme::Tls => Place::Tls(address::internet(at, scheme, &mut options)?),
         Scheme::Udp => Place::Udp(address::internet(at, scheme, &mut options)?),
         Scheme::Unix => Place::Unix(address::unix(at, scheme, &mut options)?),
         Scheme::Unixgram => Place::Unixgram(address::unix(at, scheme, &mut options)?),
+        Scheme::Fd => Place::Fd(address::descriptor(at)?),
+        Scheme::Systemd => Place::Systemd(address::passed(at)?),
         Scheme::Memory => Place::Memory(address::memory(at)?),
         Scheme::Stdio => Place::Stdio,
     };
     for word in words {
         options.add(word, scheme, Style::Ours)?;
     }
+    options.finish()?;
     if let (true, Some(span)) = (place.is_abstract(), options.span_of("mode")) {
         let fault = Fault::new(span, "an abstract name has no file whose `mode` could be set");
         return Err(fault.label("leave it out"));
@@ -185,7 +211,7 @@ fn split_options(part: Part<'_>) -> (Part<'_>, Vec<Part<'_>>) {
 
 /// The scheme, written or understood, and the address behind it.
 fn scheme(head: Part<'_>) -> Result<(Scheme, Part<'_>), Fault> {
-    if head.text == "-" {
+    if head.text == "-" || foreign::is_stdio(head.text) {
         return Ok((Scheme::Stdio, head));
     }
     if ["/", "@", "./", "../"].iter().any(|start| head.text.starts_with(start)) {
@@ -199,10 +225,10 @@ fn scheme(head: Part<'_>) -> Result<(Scheme, Part<'_>), Fault> {
             false => Err(lone_word(head)),
         };
     };
-    if let Some(scheme) = Scheme::named(word.text) {
+    if let Some(scheme) = Scheme::named(word.text).or_else(|| foreign::scheme(word.text)) {
         return url(scheme, rest).map(|address| (scheme, address));
     }
-    if word.text == PROXY {
+    if is_proxy(word.text) {
         return Err(Fault::new(word.span(), "`haproxy` is said twice").label("leave one out"));
     }
     if let Some(fault) = foreign::word(word, rest) {
@@ -214,6 +240,10 @@ fn scheme(head: Part<'_>) -> Result<(Scheme, Part<'_>), Fault> {
         return Err(unknown_scheme(word, head, near));
     }
     Ok((Scheme::Tcp, head))
+}
+
+fn is_proxy(word: &str) -> bool {
+    word.eq_ignore_ascii_case(PROXY)
 }
 
 /// The address, also if it is written as a URL.
@@ -247,7 +277,7 @@ fn unknown_scheme(word: Part<'_>, head: Part<'_>, near: Option<&str>) -> Fault {
     let fault = Fault::new(word.span(), format!("unknown scheme {}", quoted(word.text)));
     let fault = match near {
         Some(near) => fault.label(format!("did you mean `{near}`?")),
-        None => fault.label("there are tcp, udp, unix, unixgram"),
+        None => fault.label("there are tcp, tls, udp, unix, unixgram, fd, systemd"),
     };
     or_a_host(fault, word, head)
 }
@@ -266,9 +296,12 @@ fn or_a_host(fault: Fault, word: Part<'_>, head: Part<'_>) -> Fault {
 
 /// A word without a colon.
 fn lone_word(word: Part<'_>) -> Fault {
-    if Scheme::named(word.text).is_some() || word.text == PROXY {
-        return Fault::new(word.end().span(), format!("nothing follows `{}`", word.text))
-            .label("an address is missing");
+    if Scheme::named(word.text).is_some() || is_proxy(word.text) {
+        let fault = Fault::new(word.end().span(), format!("nothing follows `{}`", word.text));
+        return match Scheme::named(word.text) {
+            Some(Scheme::Systemd) => fault.label("write `systemd:`"),
+            _ => fault.label("an address is missing"),
+        };
     }
     if let Some(fault) = foreign::word(word, word.end()) {
         return fault;

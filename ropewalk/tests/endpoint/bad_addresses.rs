@@ -328,6 +328,96 @@ nothing follows the backslash
 ",
     ),
     (
+        "fd:x",
+        "
+`x` is not the number of a descriptor
+  fd:x
+     ^ the first that a program can be given is 3
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "fd:",
+        "
+the number of the descriptor is missing
+  fd:
+     ^ the first that a program can be given is 3
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "fd:2147483648",
+        "
+`2147483648` is not the number of a descriptor
+  fd:2147483648
+     ^^^^^^^^^^ the first that a program can be given is 3
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "fd:-1",
+        "
+`-1` is not the number of a descriptor
+  fd:-1
+     ^^ the first that a program can be given is 3
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "systemd:INET:x",
+        "
+`x` is no index
+  systemd:INET:x
+               ^ the first socket is 0
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "systemd:AX25:0",
+        "
+`AX25` is no domain
+  systemd:AX25:0
+          ^^^^ there are INET, INET6 and UNIX
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "systemd:domain=INET",
+        "
+which socket is not said
+  systemd:domain=INET
+                     ^ write `index=0` or `name=NAME`
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "systemd:INET:index=0:name=web",
+        "
+which socket is said twice
+  systemd:INET:index=0:name=web
+                       ^^^^^^^^ leave one out
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "systemd:idx=0",
+        "
+`idx=0` is too much
+  systemd:idx=0
+          ^^^^^ there are `index=N` and `name=NAME`
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        r"systemd:a\:b",
+        r"
+a name of systemd's has no colon
+  systemd:a\:b
+          ^^^^ it is what `FileDescriptorName=` says
+  help: ropewalk help endpoints
+",
+    ),
+    (
         "memory:x",
         "
 `x` is not a number of 64 bits

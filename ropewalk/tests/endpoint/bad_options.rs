@@ -179,7 +179,7 @@ an option is missing
         "
 `backlog` has no meaning for `udp`
   udp:53,backlog=5
-         ^^^^^^^ it belongs to `tcp` and `unix`
+         ^^^^^^^ it belongs to `tcp`, `tls` and `unix`
   help: ropewalk help endpoints
 ",
     ),
@@ -188,7 +188,7 @@ an option is missing
         "
 `timeout` has no meaning for `udp`
   udp:53,timeout=5s
-         ^^^^^^^ it belongs to `tcp` and `unix`
+         ^^^^^^^ it belongs to `tcp`, `tls` and `unix`
   help: ropewalk help endpoints
 ",
     ),
@@ -197,7 +197,7 @@ an option is missing
         "
 `nodelay` has no meaning for `unix`
   unix:/run/x,nodelay
-              ^^^^^^^ it belongs to `tcp`
+              ^^^^^^^ it belongs to `tcp` and `tls`
   help: ropewalk help endpoints
 ",
     ),
@@ -265,11 +265,128 @@ an abstract name has no file whose `mode` could be set
 ",
     ),
     (
+        "tls:443,cert",
+        "
+`cert` takes a value
+  tls:443,cert
+          ^^^^ write `cert=FILE.pem`
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "tls:443,crt=a.pem",
+        "
+unknown option `crt` in endpoint
+  tls:443,crt=a.pem
+          ^^^ did you mean `cert`?
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "tls:h:443,pin=9f3c",
+        "
+`pin` is a SHA-256: 64 hexadecimal digits, with colons or without
+  tls:h:443,pin=9f3c
+                ^^^^
+  help: openssl x509 -in cert.pem -noout -fingerprint -sha256
+",
+    ),
+    (
+        "tls:h:443,alpn=h2,http/1.1",
+        "
+unknown option `http/1.1` in endpoint
+  tls:h:443,alpn=h2,http/1.1
+                    ^^^^^^^^ several protocols are `alpn=h2+http/1.1`
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "tls:h:443,alpn=h2++x",
+        "
+the name of a protocol is missing
+  tls:h:443,alpn=h2++x
+                    ^ write `alpn=h2+http/1.1`
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "tls:h:443,alpn=h2+h2",
+        "
+`h2` is said twice
+  tls:h:443,alpn=h2+h2
+                    ^^ write `alpn=h2+http/1.1`
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "tls:h:443,sni=a..b",
+        "
+the host has an empty label
+  tls:h:443,sni=a..b
+                  ^ a dot too much
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "tls:443,cert=~/c.pem",
+        "
+`~` is the shell's, which has not replaced it here
+  tls:443,cert=~/c.pem
+               ^^^^^^^ write `$HOME/c.pem`
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "tls:443,cert=auto,key=k.pem",
+        "
+`cert=auto` makes its own `key`
+  tls:443,cert=auto,key=k.pem
+                    ^^^ leave it out, or name the certificate's file
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "tls:h:443,insecure,pin=00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
+        "
+`insecure` believes anybody, `pin` one alone
+  tls:h:443,insecure,pin=00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff
+            ^^^^^^^^ leave one out
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "tls:443,cafile=/etc/ca.pem",
+        "
+unknown option `cafile` in endpoint
+  tls:443,cafile=/etc/ca.pem
+          ^^^^^^ write `ca=FILE`
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "fd:3,nodelay",
+        "
+`nodelay` has no meaning for `fd`
+  fd:3,nodelay
+       ^^^^^^^ it belongs to `tcp` and `tls`
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "systemd:web,xyzzy",
+        "
+unknown option `xyzzy` in endpoint
+  systemd:web,xyzzy
+              ^^^^^ `systemd` has no options
+  help: ropewalk help endpoints
+",
+    ),
+    (
         "tcp:80,cert=auto",
         "
-unknown option `cert` in endpoint
+`cert` has no meaning for `tcp`
   tcp:80,cert=auto
-         ^^^^ TLS is not there yet
+         ^^^^ it belongs to `tls`
   help: ropewalk help endpoints
 ",
     ),
@@ -305,7 +422,7 @@ unknown option `zzz` in endpoint
         "
 `nodelay` has no meaning for `-`
   -,nodelay
-    ^^^^^^^ it belongs to `tcp`
+    ^^^^^^^ it belongs to `tcp` and `tls`
   help: ropewalk help endpoints
 ",
     ),

@@ -27,17 +27,8 @@ unknown scheme `unx`
         "
 unknown scheme `nope`
   nope:1:2
-  ^^^^ there are tcp, udp, unix, unixgram
+  ^^^^ there are tcp, tls, udp, unix, unixgram, fd, systemd
   help: ropewalk help endpoints
-",
-    ),
-    (
-        "tls:8443,cert=auto",
-        "
-`tls` is not there yet
-  tls:8443,cert=auto
-  ^^^ `tcp` is, without encryption
-  help: if it is the name of a host, write `tcp:tls:8443`
 ",
     ),
     (
@@ -81,26 +72,8 @@ unknown scheme `nope`
         "
 `wss` (WebSocket over TLS) is not there yet
   wss://h/p
-  ^^^ `tcp` is
+  ^^^ `tls` is
   help: ropewalk help endpoints
-",
-    ),
-    (
-        "systemd:web",
-        "
-`systemd` (its sockets) is not there yet
-  systemd:web
-  ^^^^^^^ name the address
-  help: ropewalk help endpoints
-",
-    ),
-    (
-        "fd:3",
-        "
-`fd` (a socket that is open already) is not there yet
-  fd:3
-  ^^ name its address
-  help: if it is the name of a host, write `tcp:fd:3`
 ",
     ),
     (
@@ -119,15 +92,6 @@ unknown scheme `nope`
   socks5:h:1080:tcp:x:80
   ^^^^^^ `tcp` connects directly
   help: ropewalk help endpoints
-",
-    ),
-    (
-        "TCP:8080",
-        "
-the scheme `TCP` is not in lower case
-  TCP:8080
-  ^^^ write `tcp`
-  help: if it is the name of a host, write `tcp:TCP:8080`
 ",
     ),
     (
@@ -167,11 +131,101 @@ the scheme `TCP` is not in lower case
 ",
     ),
     (
-        "STDIO",
+        "https://example.org/",
         "
-`stdio` is socat's word, and nothing to listen on or connect to
-  STDIO
-  ^^^^^ name a socket
+`https` is a protocol, an endpoint says where it is spoken
+  https://example.org/
+  ^^^^^ write `tls:example.org:443`
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "OPENSSL-LISTEN:443,cert=a.pem",
+        "
+`OPENSSL-LISTEN` is socat's word
+  OPENSSL-LISTEN:443,cert=a.pem
+  ^^^^^^^^^^^^^^ write `tls:443`
+  help: a port alone is this machine only; `tls:*:PORT` is every address
+",
+    ),
+    (
+        "STDIN",
+        "
+`stdin` is socat's word for one half of `-`
+  STDIN
+  ^^^^^ write `-`
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "systmd:web",
+        "
+unknown scheme `systmd`
+  systmd:web
+  ^^^^^^ did you mean `systemd`?
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "tlss:443",
+        "
+unknown scheme `tlss`
+  tlss:443
+  ^^^^ did you mean `tls`?
+  help: if it is the name of a host, write `tcp:tlss:443`
+",
+    ),
+    (
+        "systemd",
+        "
+nothing follows `systemd`
+  systemd
+         ^ write `systemd:`
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "tls",
+        "
+nothing follows `tls`
+  tls
+     ^ an address is missing
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "tcp6:example.org:80",
+        "
+`tcp6` takes an address of IPv6
+  tcp6:example.org:80
+       ^^^^^^^^^^^^^^ write `tcp:[::1]:PORT`, or `tcp:HOST:PORT` for a name
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "haproxy:-",
+        "
+`haproxy` has no meaning for `-`
+  haproxy:-
+  ^^^^^^^ it belongs to `tcp`, `tls` and `unix`
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "ssl:443:privateKey=k.pem:sslmethod=TLSv1_METHOD",
+        "
+unknown option `sslmethod` in endpoint
+  ssl:443:privateKey=k.pem:sslmethod=TLSv1_METHOD
+                           ^^^^^^^^^ leave it out: TLS 1.2 and 1.3 are spoken
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "ssl:h:443:caCertsDir=/etc/ssl/certs",
+        "
+unknown option `caCertsDir` in endpoint
+  ssl:h:443:caCertsDir=/etc/ssl/certs
+            ^^^^^^^^^^ write `ca=FILE`: one file with all of them
   help: ropewalk help endpoints
 ",
     ),
@@ -198,16 +252,7 @@ nothing follows `haproxy:`
         "
 `haproxy` has no meaning for `udp`
   haproxy:udp:53
-  ^^^^^^^ it belongs to `tcp` and `unix`
-  help: ropewalk help endpoints
-",
-    ),
-    (
-        "HAPROXY:tcp:80",
-        "
-the scheme `HAPROXY` is not in lower case
-  HAPROXY:tcp:80
-  ^^^^^^^ write `haproxy`
+  ^^^^^^^ it belongs to `tcp`, `tls` and `unix`
   help: ropewalk help endpoints
 ",
     ),

@@ -27,7 +27,7 @@ const HOSTS: &[&str] =
 const PORTS: &[&str] = &["0", "1", "80", "0080", "65535"];
 const PATHS: &[&str] = &["/", "@", "./", "../", "//", "/./", "/../"];
 const PIECES: &[&str] = &[
-    "a", "日本", " ", r"\,", r"\:", r"\\", r"\=", ":", "=", "[", "]", "mode", "/", ".", "@", "-",
+    "a", "日本", " ", r"\,", r"\:", r"\\", r"\=", ":", "=", "[", "]", "modes", "/", ".", "@", "-",
     "%", "address=", ":b=", "é",
 ];
 const STREAM: &[&str] = &["backlog=1", "backlog=512", "timeout=1ms", "timeout=90s", "timeout=2h"];
@@ -36,14 +36,33 @@ const INTERNET: &[&str] =
 const TCP: &[&str] = &["nodelay", "nodelay=no", "keepalive=1s", "keepalive=5m"];
 const FILE: &[&str] = &["mode=0", "mode=7", "mode=0660", "mode=777"];
 
+const TLS: &[&str] =
+    &["cert=auto", r"cert=/a\,b:c", "ca=x.pem", "alpn=h2+h3", "sni=a.b", "sni=::1", "insecure"];
+const SCHEMES: &[&str] = &[
+    "",
+    "tcp:",
+    "unix:",
+    "udp:",
+    "unixgram:",
+    "tcp://",
+    "memory:",
+    "-",
+    "tls:",
+    "TLS:",
+    "fd:",
+    "systemd:",
+];
+const NAMES: &[&str] = &["", "0", "12", "web", r"a\=b", r"x\,y", "name=7", "INET:name=web", "日本"];
+
 /// An endpoint of any form, with options of which each word stands once.
 fn endpoint(dice: &mut Dice) -> String {
-    let scheme = dice.pick(&["", "tcp:", "unix:", "udp:", "unixgram:", "tcp://", "memory:", "-"]);
+    let scheme = dice.pick(SCHEMES);
     let mut text = scheme.to_owned();
     let mut options: Vec<&[&str]> = Vec::new();
     match scheme {
         "-" => {}
-        "memory:" => text.push_str(dice.pick(PORTS)),
+        "memory:" | "fd:" => text.push_str(dice.pick(PORTS)),
+        "systemd:" => text.push_str(dice.pick(NAMES)),
         "unix:" | "unixgram:" => {
             let start = dice.pick(&PATHS[..4]);
             text.push_str(start);
@@ -63,10 +82,14 @@ fn endpoint(dice: &mut Dice) -> String {
             options.push(INTERNET);
         }
     }
-    if matches!(scheme, "" | "tcp:" | "tcp://" | "unix:") {
+    let is_tls = scheme.eq_ignore_ascii_case("tls:");
+    if is_tls || matches!(scheme, "" | "tcp:" | "tcp://" | "unix:") {
         options.push(STREAM);
         if scheme != "unix:" {
             options.push(TCP);
+        }
+        if is_tls {
+            options.push(TLS);
         }
         if dice.next(4) == 0 {
             text.insert_str(0, "haproxy:");

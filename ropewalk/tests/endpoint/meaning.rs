@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ropewalk::endpoint::{Endpoint, GRAMMAR, nearest};
-use ropewalk::options::SocketOptions;
+use ropewalk::options::{Cert, SocketOptions, TlsOptions};
 
 use crate::parsed;
 
@@ -21,6 +21,14 @@ const FORMS: &[(&str, &str)] = &[
     ("haproxy:tcp:80", "haproxy:tcp:80"),
     ("-", "-"),
     ("memory:7", "memory:7"),
+    ("tls:8443,cert=auto", "tls:8443,cert=auto"),
+    ("tls:example.org:443", "tls:example.org:443"),
+    ("fd:3", "fd:3"),
+    ("systemd:", "systemd:"),
+    ("systemd:web", "systemd:web"),
+    ("systemd:0", "systemd:0"),
+    ("haproxy:tls:8443,cert=c.pem", "haproxy:tls:8443,cert=c.pem"),
+    ("haproxy:systemd:web", "haproxy:systemd:web"),
     // Without a scheme.
     ("8080", "tcp:8080"),
     ("08080", "tcp:8080"),
@@ -35,6 +43,13 @@ const FORMS: &[(&str, &str)] = &[
     ("@name", "unix:@name"),
     ("haproxy:80", "haproxy:tcp:80"),
     ("haproxy:/run/x", "haproxy:unix:/run/x"),
+    // In whatever case.
+    ("TCP:80", "tcp:80"),
+    ("Tls://Example.org:443", "tls:Example.org:443"),
+    ("HAProxy:TCP:80", "haproxy:tcp:80"),
+    ("UNIX:/run/X", "unix:/run/X"),
+    ("SYSTEMD:Web", "systemd:Web"),
+    ("STDIO", "-"),
     // As a URL.
     ("tcp://h:80", "tcp:h:80"),
     ("udp://[::1]:53", "udp:[::1]:53"),
@@ -66,6 +81,23 @@ const FORMS: &[(&str, &str)] = &[
     ("unix:path=/run/x:timeout=5", "unix:/run/x,timeout=5s"),
     ("unix:/run/x:mode=660:backlog=5", "unix:/run/x,backlog=5,mode=0660"),
     ("haproxy:tcp:8080:interface=127.0.0.1", "haproxy:tcp:127.0.0.1:8080"),
+    ("tcp6:8080", "tcp:[::1]:8080"),
+    (r"tcp6:8080:interface=\:\::backlog=5", "tcp:[::]:8080,backlog=5"),
+    ("tcp6:*:8080", "tcp:[::]:8080"),
+    ("ssl:443:privateKey=server.pem", "tls:443,cert=server.pem"),
+    ("ssl:443:certKey=c.pem:privateKey=k.pem", "tls:443,cert=c.pem,key=k.pem"),
+    (r"ssl:443:interface=127.0.0.1:certKey=/a\:b", "tls:127.0.0.1:443,cert=/a:b"),
+    ("ssl:host=h:port=443:hostname=example.org", "tls:h:443,sni=example.org"),
+    ("tls:h:443:timeout=5:trustRoots=ca.pem", "tls:h:443,timeout=5s,ca=ca.pem"),
+    ("tls:h:443:certificate=c.pem:privateKey=k.pem", "tls:h:443,cert=c.pem,key=k.pem"),
+    ("systemd:INET:0", "systemd:0"),
+    ("systemd:domain=INET:index=0", "systemd:0"),
+    ("systemd:domain=UNIX:name=web", "systemd:web"),
+    ("systemd:name=web", "systemd:web"),
+    ("systemd:INET6:name=0", "systemd:name=0"),
+    ("systemd:INET", "systemd:INET"),
+    (r"systemd:a\=b\,c", r"systemd:a\=b\,c"),
+    ("stdio:", "-"),
     // Options, in whatever order.
     ("80,ttl=64,mark=16,backlog=1", "tcp:80,backlog=1,mark=0x10,ttl=64"),
     ("80,nodelay=on,reuseport=yes", "tcp:80,reuseport,nodelay"),
@@ -112,6 +144,40 @@ fn each_option_is_the_setting_it_names() {
 }
 
 #[test]
+fn each_word_of_tls_is_what_it_names() {
+    let written = "tls:h:443,cert=c.pem,key=k.pem,ca=/etc/a\\,b.pem,alpn=h2+http/1.1,sni=x.y";
+    let mut expected = TlsOptions {
+        cert: Some(Cert::File("c.pem".into())),
+        key: Some("k.pem".into()),
+        ca: Some("/etc/a,b.pem".into()),
+        alpn: vec!["h2".to_owned(), "http/1.1".to_owned()],
+        sni: Some("x.y".to_owned()),
+        ..TlsOptions::default()
+    };
+    assert_eq!(parsed(written).tls(), Some(&expected));
+    assert_eq!(parsed("tls:1,cert=auto").tls().unwrap().cert, Some(Cert::Auto));
+    assert_eq!(parsed("tls:1,cert=./auto").tls().unwrap().cert, Some(Cert::File("./auto".into())));
+    assert!(parsed("tls:h:1,insecure").tls().unwrap().insecure);
+    assert!(!parsed("tls:h:1,insecure=off").tls().unwrap().insecure);
+    expected = TlsOptions::default();
+    assert_eq!(parsed("tls:h:443").tls(), Some(&expected));
+    assert_eq!(parsed("tcp:h:443").tls(), None);
+}
+
+#[test]
+fn a_pin_is_read_with_colons_and_without_in_either_case() {
+    let plain = "00112233445566778899aabbccddeeff".repeat(2);
+    let bytes = |text: &str| parsed(&format!("tls:h:1,pin={text}")).tls().unwrap().pin.unwrap();
+    assert_eq!(bytes(&plain)[..3], [0x00, 0x11, 0x22]);
+    let pairs: Vec<&str> = (0..32).map(|at| &plain[2 * at..2 * at + 2]).collect();
+    assert_eq!(bytes(&pairs.join(":").to_uppercase()), bytes(&plain));
+    assert_eq!(
+        parsed(&format!("tls:h:1,pin={}", pairs.join(":"))).to_string(),
+        format!("tls:h:1,pin={plain}")
+    );
+}
+
+#[test]
 fn endpoints_are_equal_by_what_they_mean() {
     assert_eq!(parsed("8080"), parsed("tcp:08080"));
     assert_ne!(parsed("8080"), parsed("8080,nodelay"));
@@ -128,7 +194,8 @@ fn every_example_of_the_grammar_is_an_endpoint() {
         let is_address = example == "-" || example.contains(':') && !example.contains(' ');
         match example.split_once('=') {
             Some((word, _)) if !is_address => {
-                let scheme = if word == "mode" { "unix:/x" } else { "tcp:80" };
+                let scheme = if word == "mode" { "unix:/x" } else { "tls:80" };
+                let example = example.replace("SHA-256", &"0a".repeat(32));
                 parsed(&format!("{scheme},{example}"));
                 options += 1;
             }
@@ -136,13 +203,13 @@ fn every_example_of_the_grammar_is_an_endpoint() {
             _ => {}
         }
     }
-    assert_eq!(options, 7, "all of them but `reuseport`, which has no value");
+    assert_eq!(options, 13, "all of them but `reuseport` and `insecure`, which have no value");
 }
 
 #[test]
 fn the_grammar_names_every_option_that_an_error_names() {
-    let error = crate::refused("tcp:80,zzz");
-    let listed = error.label().strip_prefix("`tcp` has ").expect("the list");
+    let error = crate::refused("tls:80,zzz");
+    let listed = error.label().strip_prefix("`tls` has ").expect("the list");
     for word in listed.split(", ") {
         assert!(GRAMMAR.lines().any(|line| line.trim_start().starts_with(word)), "{word}");
     }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use ropewalk::Addr;
 use ropewalk::addr::DatagramSite;
 use ropewalk::addr::{ListenAt, Site, Target};
-use ropewalk::endpoint::{Endpoint, EndpointError, Place};
+use ropewalk::endpoint::{Endpoint, EndpointError, Passed, Place};
 
 use crate::{parsed, refused};
 
@@ -27,6 +27,7 @@ fn streams_are_listened_for_where_it_says() {
         ("unix:/run/x,mode=0600", Site::Unix("/run/x".into())),
         ("@name", Site::Unix("\0name".into())),
         ("haproxy:80", Site::Tcp(80.into())),
+        ("tls:*:443,cert=auto", Site::Tcp(ListenAt::all(443))),
         ("memory:7", Site::Memory(7)),
     ];
     for (text, site) in sites {
@@ -41,6 +42,7 @@ fn streams_are_connected_to_what_it_says() {
         ("tcp:example.org:80,timeout=5s", Target::Name("example.org".into(), 80)),
         ("tcp:127.0.0.1:80", ip("127.0.0.1:80")),
         ("[::1]:80", ip("[::1]:80")),
+        ("tls:example.org:443,insecure", Target::Name("example.org".into(), 443)),
         ("unix:/run/x", path("/run/x")),
         ("@name", path("\0name")),
         ("memory:7", Target::Addr(Addr::Memory(7))),
@@ -82,6 +84,16 @@ fn what_makes_no_sense_in_a_role_is_said_with_its_place() {
         ("tcp:h:0", TARGET, "h:0", "port 0 cannot be connected to"),
         ("*:80", TARGET, "*:80", "`*` cannot be connected to"),
         ("haproxy:h:80", TARGET, "haproxy", "`haproxy` has no meaning for connecting"),
+        ("tls:443", SITE, "tls:443", "whoever listens with TLS shows a certificate"),
+        ("tls:443,cert=auto,sni=x", SITE, "sni", "`sni` has no meaning for listening"),
+        ("tls:443,cert=auto,insecure", SITE, "insecure", "`insecure` has no meaning for listening"),
+        ("tls:443", DATAGRAM_SITE, "tls:443", "`tls` carries streams, datagrams are wanted"),
+        ("fd:3", SITE, "fd:3", "`fd` is a socket that is open already, no address"),
+        ("systemd:web", TARGET, "systemd:web", {
+            "`systemd` is a socket that is open already, no address"
+        }),
+        ("fd:3", DATAGRAM_SITE, "fd:3", "`fd` is a socket that is open already, no address"),
+        ("fd:3", DATAGRAM_TARGET, "fd:3", "`fd` is a socket that is open already, no address"),
         ("-", SITE, "-", "`-` is standard input and output, and cannot be listened on"),
         ("-", TARGET, "-", "`-` is standard input and output, and cannot be connected to"),
         ("-", DATAGRAM_SITE, "-", "`-` is standard input and output, and cannot be listened on"),
@@ -114,6 +126,11 @@ fn the_place_and_the_scheme_are_there_whatever_the_role() {
         ("unixgram:/x", "unixgram", Place::Unixgram("/x".into())),
         ("-", "-", Place::Stdio),
         ("memory:1", "memory", Place::Memory(1)),
+        ("tls:1", "tls", Place::Tls(1.into())),
+        ("fd:4", "fd", Place::Fd(4)),
+        ("systemd:", "systemd", Place::Systemd(Passed::All)),
+        ("systemd:7", "systemd", Place::Systemd(Passed::Index(7))),
+        ("systemd:web", "systemd", Place::Systemd(Passed::Name("web".into()))),
     ];
     for (text, scheme, place) in places {
         let endpoint = parsed(text);
@@ -145,5 +162,5 @@ fn a_site_is_an_endpoint_with_the_default_options() {
 
 #[test]
 fn options_are_refused_before_a_role_is_asked_for() {
-    assert_eq!(refused("udp:53,backlog=1").label(), "it belongs to `tcp` and `unix`");
+    assert_eq!(refused("udp:53,backlog=1").label(), "it belongs to `tcp`, `tls` and `unix`");
 }
