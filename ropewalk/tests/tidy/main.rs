@@ -7,8 +7,8 @@
 mod arrows;
 mod bans;
 mod conditions;
-mod cpython;
 mod notes;
+mod ported;
 mod shape;
 mod source;
 mod tables;
