@@ -7,10 +7,11 @@ use std::cell::Cell;
 use std::fmt;
 use std::ops::{Add, Sub};
 use std::rc::Rc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// An instant: nanoseconds since its engine began. Monotonic; a step of the wall clock
-/// does not move it.
+/// An instant: nanoseconds since its clock began. Monotonic; a step of the wall clock does
+/// not move it. Engines of one process have one clock, so that their instants compare.
 ///
 /// ```
 /// use ropewalk::clock::Time;
@@ -23,7 +24,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub struct Time(u64);
 
 impl Time {
-    /// The instant an engine began.
+    /// The instant a clock began.
     pub const ZERO: Time = Time(0);
     /// Later than any instant that will come (584 years).
     pub const NEVER: Time = Time(u64::MAX);
@@ -77,14 +78,20 @@ pub trait Clock {
 /// The machine's clocks.
 #[derive(Debug, Clone, Copy)]
 pub struct MachineClock {
-    began: std::time::Instant,
+    began: Instant,
 }
 
 impl MachineClock {
     /// A clock that begins now.
     #[allow(clippy::disallowed_methods, reason = "this is the one place that asks")]
     pub fn begin() -> MachineClock {
-        MachineClock { began: std::time::Instant::now() }
+        MachineClock { began: Instant::now() }
+    }
+
+    /// The clock that all engines of the process share; it began with the first of them.
+    pub fn of_process() -> MachineClock {
+        static SHARED: OnceLock<MachineClock> = OnceLock::new();
+        *SHARED.get_or_init(MachineClock::begin)
     }
 }
 

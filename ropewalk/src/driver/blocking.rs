@@ -101,7 +101,7 @@ impl Blocking {
             alarm,
             waker: Arc::new(ring),
             orders: RefCell::new(orders),
-            clock: MachineClock::begin(),
+            clock: MachineClock::of_process(),
             buffer: RefCell::new(vec![0; limits::READ_BUFFER_BYTES]),
             resolver: Resolver::default(),
         }

@@ -106,7 +106,7 @@ impl Poll {
             turn: RefCell::new(Box::new(turn)),
             registry,
             waker,
-            clock: MachineClock::begin(),
+            clock: MachineClock::of_process(),
             ready: RefCell::default(),
             any_ready: Cell::new(false),
             listeners: RefCell::default(),

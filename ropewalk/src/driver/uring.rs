@@ -84,7 +84,7 @@ impl Uring {
             next: Cell::new(1),
             listeners: RefCell::default(),
             event,
-            clock: MachineClock::begin(),
+            clock: MachineClock::of_process(),
             resolver: Resolver::default(),
         };
         driver.listen_for_wakes();

@@ -1,4 +1,5 @@
-//! Layers for use: a throttle, a traffic log, the PROXY header.
+//! Layers for use: limits on rates, times, connections and addresses; a traffic log; the
+//! PROXY header.
 //!
 //! Owns: what stands between the wire and a protocol and is no protocol itself. Never:
 //! does I/O, or knows which engine, factory or neighbour it works with.
@@ -69,12 +70,22 @@
 //! [`Up`]: crate::protocol::Up
 //! [`Factory::layer`]: crate::protocol::Factory::layer
 
+mod access_list;
+mod connection_limit;
+mod minimum_rate;
+mod network;
 mod proxy_header;
 mod throttle;
+mod total_deadline;
 mod traffic_log;
 
+pub use access_list::AccessList;
+pub use connection_limit::{ConnectionLimit, Limited, Overflow};
+pub use minimum_rate::MinimumRate;
+pub use network::IpNetwork;
 pub use proxy_header::{
     BINARY_HEADER_BYTES, HEADER_BYTES, Header, HeaderParser, HeaderSender, ProxyHeader, Tlv,
 };
-pub use throttle::Throttle;
+pub use throttle::{SharedRate, Throttle};
+pub use total_deadline::TotalDeadline;
 pub use traffic_log::{LABEL_CHARS, LINE_CHARS, TrafficLog};

@@ -1,13 +1,15 @@
-//! A limit on bytes a second, in each direction, with a burst.
+//! A limit on bytes a second, in each direction, with a burst, of one connection or of many
+//! together.
 //! Owns: the token buckets, written bytes that wait for their turn, the reading pause.
 //! Never: drops or reorders a byte, or asks a clock other than the connection's.
 
 use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::clock::Time;
 use crate::limits;
-use crate::protocol::{Below, Layer, Timer, Up};
+use crate::protocol::{Below, Layer, Reason, Timer, Up};
 
 const READ: Timer = Timer(0);
 const WRITE: Timer = Timer(1);
@@ -24,7 +26,8 @@ const NANOS: i128 = 1_000_000_000;
 /// reader over its limit is in debt, and reads nothing more until the debt is paid. So
 /// the rate holds over any longer time, and one read may exceed it.
 ///
-/// A rate or burst of 0 is taken as 1.
+/// A rate or burst of 0 is taken as 1. Connections share a rate by [`SharedRate`]: then each
+/// that waits gets its part in turn.
 ///
 /// ```
 /// use ropewalk::protocol::Factory;
@@ -42,9 +45,53 @@ const NANOS: i128 = 1_000_000_000;
 #[doc(alias = "ThrottlingFactory")]
 #[doc(alias = "ThrottlingProtocol")]
 pub struct Throttle {
-    read: Option<Bucket>,
-    write: Option<Bucket>,
+    read: Option<Rate>,
+    write: Option<Rate>,
     waiting: VecDeque<u8>,
+    /// So many of them are taken from the bucket already, and go when the timer comes.
+    reserved: usize,
+}
+
+/// A rate that many connections have together; a clone is the same.
+///
+/// ```
+/// use ropewalk::policy::{SharedRate, Throttle};
+/// use ropewalk::protocol::Factory;
+/// # struct Echo;
+/// # impl ropewalk::Protocol for Echo {
+/// #     fn data_received(&mut self, t: &mut dyn ropewalk::Transport, d: &[u8]) { t.write(d); }
+/// # }
+/// // 1 MiB/s for all of them, 64 KiB of it at once:
+/// let all = SharedRate::new(1024 * 1024, 64 * 1024);
+/// let factory = (|| Echo).layer(move || Throttle::new().write_shared(&all));
+/// # let _ = factory;
+/// ```
+// Engines of one process count time from the same instant, so one bucket serves them all.
+#[derive(Clone, Debug)]
+pub struct SharedRate(Arc<Mutex<Bucket>>);
+
+impl SharedRate {
+    /// So many bytes a second, after `burst` bytes at once.
+    pub fn new(bytes_per_second: u64, burst: u64) -> SharedRate {
+        SharedRate(Arc::new(Mutex::new(Bucket::new(bytes_per_second, burst))))
+    }
+}
+
+#[derive(Debug)]
+enum Rate {
+    Own(Bucket),
+    Shared(SharedRate),
+}
+
+impl Rate {
+    fn with<R>(&mut self, f: impl FnOnce(&mut Bucket) -> R) -> R {
+        match self {
+            Rate::Own(bucket) => f(bucket),
+            Rate::Shared(SharedRate(bucket)) => {
+                f(&mut bucket.lock().unwrap_or_else(PoisonError::into_inner))
+            }
+        }
+    }
 }
 
 impl Throttle {
@@ -56,47 +103,70 @@ impl Throttle {
     /// Limits reading to so many bytes a second, after `burst` bytes at once.
     #[must_use]
     pub fn read(self, bytes_per_second: u64, burst: u64) -> Throttle {
-        Throttle { read: Some(Bucket::new(bytes_per_second, burst)), ..self }
+        Throttle { read: Some(Rate::Own(Bucket::new(bytes_per_second, burst))), ..self }
     }
 
     /// Limits writing to so many bytes a second, after `burst` bytes at once.
     #[must_use]
     pub fn write(self, bytes_per_second: u64, burst: u64) -> Throttle {
-        Throttle { write: Some(Bucket::new(bytes_per_second, burst)), ..self }
+        Throttle { write: Some(Rate::Own(Bucket::new(bytes_per_second, burst))), ..self }
     }
 
-    /// Writes what the bucket allows, and sets the timer for what it does not.
+    /// Limits reading to a rate that others have part in.
+    #[must_use]
+    pub fn read_shared(self, rate: &SharedRate) -> Throttle {
+        Throttle { read: Some(Rate::Shared(rate.clone())), ..self }
+    }
+
+    /// Limits writing to a rate that others have part in.
+    #[must_use]
+    pub fn write_shared(self, rate: &SharedRate) -> Throttle {
+        Throttle { write: Some(Rate::Shared(rate.clone())), ..self }
+    }
+
+    /// Writes what was reserved, and what the bucket allows beside.
     fn flush(&mut self, below: &mut Below<'_>) {
-        let Some(bucket) = &mut self.write else { return };
-        let now = below.now();
+        let Some(rate) = &mut self.write else { return };
+        let reserved = std::mem::take(&mut self.reserved);
+        let further =
+            rate.with(|bucket| bucket.take_up_to(self.waiting.len() - reserved, below.now()));
+        let allowed = reserved + further;
         let (first, second) = self.waiting.as_slices();
-        let allowed = bucket.available(now).min(self.waiting.len());
         let from_first = allowed.min(first.len());
         for part in [&first[..from_first], &second[..allowed - from_first]] {
             if !part.is_empty() {
                 below.write(part);
             }
         }
-        bucket.take(allowed);
         self.waiting.drain(..allowed);
-        if self.waiting.is_empty() {
-            // Most connections wait seldom: what one burst needed is not kept for ever.
-            if self.waiting.capacity() > limits::SPARE_BUFFER_BYTES {
-                self.waiting = VecDeque::new();
-            }
-            return;
+        if !self.waiting.is_empty() {
+            return self.reserve(below);
         }
-        below.set_timer(WRITE, bucket.wait_for(self.waiting.len()));
+        // Most connections wait seldom: what one burst needed is not kept for ever.
+        if self.waiting.capacity() > limits::SPARE_BUFFER_BYTES {
+            self.waiting = VecDeque::new();
+        }
+    }
+
+    /// Takes the next step's bytes from the bucket, in debt, and waits until it is paid: so
+    /// connections that share a bucket have their turns, one after another.
+    fn reserve(&mut self, below: &mut Below<'_>) {
+        let Some(rate) = &mut self.write else { return };
+        let (step, wait) = rate.with(|bucket| bucket.reserve(self.waiting.len()));
+        self.reserved = step;
+        below.set_timer(WRITE, wait);
     }
 }
 
 impl Layer for Throttle {
     fn received<'d>(&mut self, below: &mut Below<'_>, data: &'d [u8], up: &mut Up<'d>) {
         up.pass(data);
-        let Some(bucket) = &mut self.read else { return };
-        bucket.refill(below.now());
-        bucket.take(data.len());
-        let debt = bucket.debt_time();
+        let Some(rate) = &mut self.read else { return };
+        let debt = rate.with(|bucket| {
+            bucket.refill(below.now());
+            bucket.take(data.len());
+            bucket.debt_time()
+        });
         if !debt.is_zero() {
             below.pause_reading();
             below.set_timer(READ, debt);
@@ -104,21 +174,20 @@ impl Layer for Throttle {
     }
 
     fn write(&mut self, below: &mut Below<'_>, data: &[u8]) {
-        let Some(bucket) = &mut self.write else { return below.write(data) };
+        let Some(rate) = &mut self.write else { return below.write(data) };
         if !self.waiting.is_empty() {
             // The timer that these wait for is set.
             self.waiting.extend(data);
             return;
         }
-        let allowed = bucket.available(below.now()).min(data.len());
+        let allowed = rate.with(|bucket| bucket.take_up_to(data.len(), below.now()));
         let (now, later) = data.split_at(allowed);
         if !now.is_empty() {
-            bucket.take(allowed);
             below.write(now);
         }
         if !later.is_empty() {
-            below.set_timer(WRITE, bucket.wait_for(later.len()));
             self.waiting.extend(later);
+            self.reserve(below);
         }
     }
 
@@ -127,14 +196,18 @@ impl Layer for Throttle {
     }
 
     fn timer_fired(&mut self, below: &mut Below<'_>, timer: Timer, _: &mut Up<'_>) {
-        if timer == WRITE {
-            return self.flush(below);
+        match timer {
+            WRITE => self.flush(below),
+            // What others have read since is theirs to wait for.
+            _ => below.resume_reading(),
         }
-        let Some(bucket) = &mut self.read else { return };
-        bucket.refill(below.now());
-        match bucket.debt_time() {
-            Duration::ZERO => below.resume_reading(),
-            debt => below.set_timer(READ, debt),
+    }
+
+    fn lost(&mut self, _: &Reason) {
+        // What was not written is the others'.
+        let reserved = std::mem::take(&mut self.reserved);
+        if let Some(rate) = &mut self.write {
+            rate.with(|bucket| bucket.give_back(reserved));
         }
     }
 }
@@ -164,29 +237,34 @@ impl Bucket {
         self.at = Some(now);
     }
 
-    /// Whole bytes that may pass now.
-    fn available(&mut self, now: Time) -> usize {
+    /// Takes as many whole bytes as may pass now, of so many.
+    fn take_up_to(&mut self, wanted: usize, now: Time) -> usize {
         self.refill(now);
-        usize::try_from((self.level / NANOS).max(0)).unwrap_or(usize::MAX)
+        let available = usize::try_from((self.level / NANOS).max(0)).unwrap_or(usize::MAX);
+        let taken = available.min(wanted);
+        self.take(taken);
+        taken
     }
 
     fn take(&mut self, bytes: usize) {
         self.level -= bytes as i128 * NANOS; // a usize always fits
     }
 
+    fn give_back(&mut self, bytes: usize) {
+        self.level = (self.level + bytes as i128 * NANOS).min(self.burst);
+    }
+
+    /// Takes a step's worth of the `waiting` bytes in debt: how many, and how long that takes.
+    fn reserve(&mut self, waiting: usize) -> (usize, Duration) {
+        let step = (self.rate / i128::from(STEPS_PER_SECOND)).max(1).min(self.burst / NANOS);
+        let step = usize::try_from(step).unwrap_or(usize::MAX).min(waiting);
+        self.take(step);
+        (step, self.debt_time())
+    }
+
     /// Until the level is no longer below zero.
     fn debt_time(&self) -> Duration {
-        self.time_to(0)
-    }
-
-    /// Until a step's worth of the `waiting` bytes may pass.
-    fn wait_for(&self, waiting: usize) -> Duration {
-        let step = (self.rate / i128::from(STEPS_PER_SECOND)).max(1) * NANOS;
-        self.time_to(step.min(self.burst).min(waiting as i128 * NANOS))
-    }
-
-    fn time_to(&self, level: i128) -> Duration {
-        let missing = (level - self.level).max(0);
+        let missing = (-self.level).max(0);
         let nanos = (missing + self.rate - 1) / self.rate;
         Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
@@ -312,5 +390,71 @@ mod tests {
             bench.advance(&mut layer, Duration::from_secs(5));
             assert_eq!((layer.pending(), bench.is_reading_paused()), (0, false));
         }
+    }
+
+    /// Benches of connections that share a rate; their clocks go together.
+    struct Together(Vec<(LayerBench, Throttle)>);
+
+    impl Together {
+        fn new(count: usize, make: impl Fn() -> Throttle) -> Together {
+            Together((0..count).map(|_| (LayerBench::new(), make())).collect())
+        }
+
+        fn advance(&mut self, by: Duration) {
+            for (bench, layer) in &mut self.0 {
+                bench.advance(layer, by);
+            }
+        }
+    }
+
+    #[test]
+    fn connections_that_share_a_rate_have_it_together_and_each_its_part() {
+        let rate = SharedRate::new(1000, 100);
+        let mut all = Together::new(4, || Throttle::new().write_shared(&rate));
+        let mut sent = [0; 4];
+        for (sum, (bench, layer)) in sent.iter_mut().zip(&mut all.0) {
+            *sum += bench.write(layer, &[b'x'; 10_000]).len();
+        }
+        assert_eq!(sent.iter().sum::<usize>(), 100, "the burst is one, too");
+        for _ in 0..10_000 {
+            all.advance(MS);
+            for (sum, (bench, _)) in sent.iter_mut().zip(&mut all.0) {
+                *sum += bench.take_wire().len();
+            }
+        }
+        let total: usize = sent.iter().sum();
+        assert!((10_050..=10_100).contains(&total), "{sent:?}");
+        assert!(sent.iter().all(|sum| (2450..=2600).contains(sum)), "{sent:?}");
+    }
+
+    #[test]
+    fn readers_that_share_a_rate_pause_in_turn() {
+        let rate = SharedRate::new(1000, 100);
+        let mut all = Together::new(3, || Throttle::new().read_shared(&rate));
+        let mut seen = [0; 3];
+        for _ in 0..10_000 {
+            for (sum, (bench, layer)) in seen.iter_mut().zip(&mut all.0) {
+                // Whoever may reads 50 bytes.
+                if !bench.is_reading_paused() {
+                    *sum += bench.receive(layer, &[b'x'; 50]).len();
+                }
+            }
+            all.advance(MS);
+        }
+        let total: usize = seen.iter().sum();
+        assert!((10_000..=10_300).contains(&total), "{seen:?}");
+        assert!(seen.iter().all(|sum| (3200..=3600).contains(sum)), "{seen:?}");
+    }
+
+    #[test]
+    fn what_a_lost_connection_had_reserved_is_the_others() {
+        let rate = SharedRate::new(100, 50);
+        let mut all = Together::new(2, || Throttle::new().write_shared(&rate));
+        let [(first, lost), (second, layer)] = &mut all.0[..] else { unreachable!() };
+        assert_eq!(first.write(lost, &[b'x'; 1000]).len(), 50);
+        first.lose(lost, &Reason::failed("gone"));
+        assert_eq!(second.write(layer, b"abcde"), b"");
+        second.advance(layer, 50 * MS);
+        assert_eq!(second.take_wire(), b"abcde");
     }
 }

@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::fmt::Write;
+use std::io;
 
 use crate::protocol::{Below, Layer, Reason, Up};
 
@@ -40,6 +41,7 @@ pub struct TrafficLog {
     received: u64,
     written: u64,
     line: String,
+    limit: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -61,7 +63,50 @@ impl TrafficLog {
 
     fn new(label: impl fmt::Display, format: Format, sink: Sink) -> TrafficLog {
         let label = shorten(&label.to_string(), LABEL_CHARS);
-        TrafficLog { label, format, sink, received: 0, written: 0, line: String::new() }
+        TrafficLog {
+            label,
+            format,
+            sink,
+            received: 0,
+            written: 0,
+            line: String::new(),
+            limit: usize::MAX,
+        }
+    }
+
+    /// Shows at most so many bytes of a piece, and how many more there were.
+    #[must_use]
+    #[doc(alias = "lengthLimit")]
+    pub fn at_most(self, bytes: usize) -> TrafficLog {
+        TrafficLog { limit: bytes, ..self }
+    }
+
+    /// A sink that writes each line to a file, or whatever takes bytes. The first error is
+    /// logged, and nothing is written after it. A write blocks the connection's loop for as
+    /// long as it takes: a file on this machine will do, a pipe that nobody reads will not.
+    ///
+    /// ```
+    /// use ropewalk::policy::TrafficLog;
+    /// use ropewalk::testing::LayerBench;
+    /// # let folder = std::env::temp_dir().join(format!("ropewalk-doc-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&folder).unwrap();
+    /// let path = folder.join("traffic.log");
+    /// let file = std::fs::File::create(&path).unwrap();
+    /// let mut layer = TrafficLog::text("web", TrafficLog::to_writer(file));
+    /// LayerBench::new().receive(&mut layer, b"GET /");
+    /// assert_eq!(std::fs::read_to_string(&path).unwrap(), "web < \"GET /\"\n");
+    /// # std::fs::remove_dir_all(&folder).unwrap();
+    /// ```
+    pub fn to_writer(writer: impl io::Write + 'static) -> impl FnMut(&str) + 'static {
+        let mut writer = Some(writer);
+        move |line| {
+            let Some(open) = &mut writer else { return };
+            // In one call, so that lines of several connections do not mix.
+            if let Err(error) = open.write_all(format!("{line}\n").as_bytes()) {
+                tracing::error!("a traffic log ends, since it could not be written: {error}");
+                writer = None;
+            }
+        }
     }
 
     /// Bytes received so far.
@@ -75,9 +120,15 @@ impl TrafficLog {
     }
 
     fn payload(&mut self, direction: char, offset: u64, data: &[u8]) {
+        let (shown, more) = data.split_at(self.limit.min(data.len()));
         match self.format {
-            Format::Text => self.text_lines(direction, data),
-            Format::Hex => self.hex_lines(direction, offset, data),
+            Format::Text => self.text_lines(direction, shown),
+            Format::Hex => self.hex_lines(direction, offset, shown),
+        }
+        if !more.is_empty() {
+            self.begin(direction);
+            let _ = write!(self.line, "… {} bytes more", more.len());
+            (self.sink)(&self.line);
         }
     }
 
@@ -286,5 +337,46 @@ mod tests {
             "h < 00000012  00 7e 7f                                         |.~.|",
         ];
         assert_eq!(*lines.borrow(), want);
+    }
+
+    #[test]
+    fn of_a_long_piece_the_beginning_is_shown_and_how_much_more_there_was() {
+        let lines = Lines::default();
+        for layer in [TrafficLog::text("t", sink(&lines)), TrafficLog::hex("h", sink(&lines))] {
+            let (mut bench, mut layer) = (LayerBench::new(), layer.at_most(3));
+            assert_eq!(bench.receive(&mut layer, b"abcdef"), b"abcdef");
+            assert_eq!(bench.write(&mut layer, b"abc"), b"abc");
+            assert_eq!(layer.received_bytes(), 6);
+        }
+        let want = [
+            r#"t < "abc""#,
+            "t < … 3 bytes more",
+            r#"t > "abc""#,
+            "h < 00000000  61 62 63                                         |abc|",
+            "h < … 3 bytes more",
+            "h > 00000000  61 62 63                                         |abc|",
+        ];
+        assert_eq!(*lines.borrow(), want);
+    }
+
+    #[test]
+    fn a_writer_that_fails_is_written_no_more_and_the_bytes_pass() {
+        struct Full(Rc<RefCell<usize>>);
+        impl io::Write for Full {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                *self.0.borrow_mut() += 1;
+                Err(io::ErrorKind::StorageFull.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let calls = Rc::default();
+        let mut layer = TrafficLog::text("", TrafficLog::to_writer(Full(Rc::clone(&calls))));
+        let mut bench = LayerBench::new();
+        for _ in 0..3 {
+            assert_eq!(bench.receive(&mut layer, b"x"), b"x");
+        }
+        assert_eq!(*calls.borrow(), 1);
     }
 }
