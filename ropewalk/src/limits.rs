@@ -81,6 +81,23 @@ pub const CONNECT_AT_ONCE: usize = 8;
 /// Addresses of one name that it tries at all. At it: the rest is not tried, and the log says
 /// so.
 pub const CONNECT_ADDRESSES: usize = 64;
+/// The first delay of a reconnecting client, unless its settings say otherwise.
+pub const RECONNECT_DELAY: Duration = Duration::from_secs(1);
+/// Its longest delay, unless its settings say otherwise. At it: it goes on with this one.
+pub const RECONNECT_DELAY_MAX: Duration = Duration::from_secs(60);
+/// A connection that lived for so long was a good one, after which delays begin anew, unless
+/// the settings say otherwise.
+pub const RECONNECT_STABLE: Duration = Duration::from_secs(10);
+/// The least delay between two attempts of a reconnecting client, whatever its settings say: it
+/// must not spin.
+pub const RECONNECT_DELAY_MIN: Duration = Duration::from_millis(10);
+/// The preparation of a new connection by a reconnecting client. At it: the connection ends with
+/// `Deadline(Start)`, and counts as a failure.
+pub const RECONNECT_PREPARE: Duration = Duration::from_secs(10);
+/// Those who wait for the connection of one reconnecting client. Cost: a closure each. At it:
+/// the newcomer hears `Full`.
+pub const RECONNECT_WAITERS: usize = 1024;
+
 /// Strangers that may connect to the listener of a `socketpair` over the loopback before its
 /// own other end. At it: `Aborted`.
 pub const PAIR_STRANGERS: u32 = 16;

@@ -28,6 +28,7 @@ pub(crate) use stream::{Bound, UnixFile, bind as bind_stream};
 #[cfg(unix)] // as above
 pub(crate) use wakeup::renew;
 pub(crate) use wakeup::{Alarm, Orders, Ring, alarm};
+pub(crate) use weather::Random;
 pub use weather::Weather;
 // See above.
 #[cfg(all(feature = "uring", target_os = "linux"))]

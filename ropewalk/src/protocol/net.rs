@@ -5,7 +5,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::time::{Duration, SystemTime};
 
 use super::{
@@ -204,6 +204,11 @@ pub trait Reconnect {
 impl Connector {
     pub(crate) fn new(inner: Rc<dyn Reconnect>) -> Connector {
         Connector(inner)
+    }
+
+    /// For whoever its factory belongs to: both would live for ever.
+    pub(crate) fn downgrade(&self) -> Weak<dyn Reconnect> {
+        Rc::downgrade(&self.0)
     }
 
     /// Connects again, to the same place; the factory hears `started` anew. While an

@@ -163,7 +163,9 @@ impl RecordedNet {
 
     /// A connector that records here, to call a client factory with.
     pub fn connector(&self, to: impl Into<Target>) -> Connector {
-        Connector::new(Rc::new(RecordedConnector { target: to.into(), asked: self.asked.clone() }))
+        let (asked, attempts) = (self.asked.clone(), Cell::new(0));
+        let state = Cell::new(ConnectorState::Idle);
+        Connector::new(Rc::new(RecordedConnector { target: to.into(), asked, attempts, state }))
     }
 
     /// The next `listen`, of whatever kind, fails with this.
@@ -349,24 +351,28 @@ impl fmt::Debug for RecordedNet {
 struct RecordedConnector {
     target: Target,
     asked: Rc<Asked>,
+    attempts: Cell<u64>,
+    state: Cell<ConnectorState>,
 }
 
 impl Reconnect for RecordedConnector {
     fn connect(&self) {
+        self.attempts.set(self.attempts.get() + 1);
+        self.state.set(ConnectorState::Connecting);
         self.asked.connects.borrow_mut().push(self.target.clone());
     }
     fn stop(&self) {
+        self.state.set(ConnectorState::Idle);
         self.asked.stopped_connectors.borrow_mut().push(self.target.clone());
     }
     fn target(&self) -> &Target {
         &self.target
     }
     fn state(&self) -> ConnectorState {
-        ConnectorState::Idle // it connects to nothing
+        self.state.get()
     }
     fn attempts(&self) -> u64 {
-        let connects = self.asked.connects.borrow();
-        connects.iter().filter(|to| **to == self.target).count() as u64
+        self.attempts.get()
     }
 }
 
