@@ -51,6 +51,17 @@ pub(crate) fn bind(at: &Addr, options: &SocketOptions) -> io::Result<Bound> {
     }
 }
 
+/// Takes a socket over that is bound already. Its file, if it has one, is left to whoever
+/// made it.
+pub(crate) fn adopt(socket: Socket) -> io::Result<Bound> {
+    let addr = addr_of(&socket.local_addr()?);
+    socket.set_nonblocking(true)?;
+    if let Addr::Ip(_) = addr {
+        sys::ignore_refusals(&socket)?;
+    }
+    Ok(Bound { socket, addr, file: None })
+}
+
 /// Opens a socket to one peer. Nothing is sent, so nothing is waited for.
 pub(crate) fn connect(to: &Addr, options: &SocketOptions) -> io::Result<Bound> {
     let address = sock_addr(to)?;

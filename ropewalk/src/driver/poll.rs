@@ -114,6 +114,41 @@ impl Poll {
         })
     }
 
+    /// A connection that somebody else has made, with its peer.
+    ///
+    /// # Errors
+    /// It is not connected; it cannot be set as ours are.
+    pub(crate) fn adopt(&self, socket: Socket) -> io::Result<(PollIo, Addr)> {
+        stream::adopt(socket).map(|(socket, peer)| (PollIo::new(socket), peer))
+    }
+
+    /// The same of a listener, under this number.
+    pub(crate) fn adopt_listener(
+        &self,
+        number: u32,
+        socket: Socket,
+    ) -> io::Result<(PollListener, Addr)> {
+        self.watch(number, stream::adopt_listener(socket)?)
+    }
+
+    /// The same of a datagram socket.
+    pub(crate) fn adopt_datagrams(&self, socket: Socket) -> io::Result<(PollDatagrams, Addr)> {
+        datagram::adopt(socket).map(PollDatagrams::new)
+    }
+
+    fn watch(
+        &self,
+        number: u32,
+        stream::Bound { socket, addr, file }: stream::Bound,
+    ) -> io::Result<(PollListener, Addr)> {
+        let bound = Rc::new(Bound { source: Source::listener(socket), _file: file });
+        bound.source.register(&self.registry, token(LISTENER_SLOT, number), Interest::READABLE)?;
+        let mut listeners = self.listeners.borrow_mut();
+        listeners.retain(|(_, bound)| bound.strong_count() > 0);
+        listeners.push((number, Rc::downgrade(&bound)));
+        Ok((PollListener(bound), addr))
+    }
+
     fn again(&self, what: Ready) {
         let mut ready = self.ready.borrow_mut();
         if !ready.contains(&what) {
@@ -371,13 +406,7 @@ impl Driver for Poll {
         at: &Addr,
         options: &SocketOptions,
     ) -> io::Result<(PollListener, Addr)> {
-        let stream::Bound { socket, addr, file } = stream::listen(at, options)?;
-        let bound = Rc::new(Bound { source: Source::listener(socket), _file: file });
-        bound.source.register(&self.registry, token(LISTENER_SLOT, number), Interest::READABLE)?;
-        let mut listeners = self.listeners.borrow_mut();
-        listeners.retain(|(_, bound)| bound.strong_count() > 0);
-        listeners.push((number, Rc::downgrade(&bound)));
-        Ok((PollListener(bound), addr))
+        self.watch(number, stream::listen(at, options)?)
     }
 
     fn accept_now(

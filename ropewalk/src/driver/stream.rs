@@ -71,6 +71,30 @@ pub(crate) fn bind(at: &Addr, options: &SocketOptions) -> io::Result<Bound> {
     }
 }
 
+/// Takes a socket over that listens already. Its file, if it has one, is left to whoever
+/// made it.
+pub(crate) fn adopt_listener(socket: Socket) -> io::Result<Bound> {
+    let addr = addr_of(&socket.local_addr()?);
+    adopted(&socket, &addr)?;
+    Ok(Bound { socket, addr, file: None })
+}
+
+/// Takes a socket over that is connected already. With its peer's address.
+pub(crate) fn adopt(socket: Socket) -> io::Result<(Socket, Addr)> {
+    let peer = addr_of(&socket.peer_addr()?);
+    adopted(&socket, &peer)?;
+    Ok((socket, peer))
+}
+
+/// As one that was opened here.
+fn adopted(socket: &Socket, addr: &Addr) -> io::Result<()> {
+    socket.set_nonblocking(true)?;
+    match addr {
+        Addr::Ip(_) => settings::apply_tcp(socket, &SocketOptions::default()),
+        _ => Ok(()),
+    }
+}
+
 fn backlog(options: &SocketOptions) -> i32 {
     options.backlog.map_or(limits::BACKLOG, |backlog| backlog.try_into().unwrap_or(i32::MAX))
 }

@@ -335,6 +335,41 @@ impl UringIo {
     }
 }
 
+impl Uring {
+    /// As [`Poll`](super::Poll)'s.
+    pub(crate) fn adopt(&self, socket: Socket) -> io::Result<(UringIo, Addr)> {
+        let (socket, peer) = stream::adopt(socket)?;
+        socket.set_nonblocking(false)?; // as below
+        Ok((UringIo::new(socket), peer))
+    }
+
+    /// As [`Poll`](super::Poll)'s.
+    pub(crate) fn adopt_listener(
+        &self,
+        number: u32,
+        socket: Socket,
+    ) -> io::Result<(UringListener, Addr)> {
+        self.arm(number, stream::adopt_listener(socket)?)
+    }
+
+    /// There are none on a ring yet.
+    pub(crate) fn adopt_datagrams(
+        &self,
+        _: Socket,
+    ) -> io::Result<(std::convert::Infallible, Addr)> {
+        Err(stream::unsupported("a datagram socket with io_uring"))
+    }
+
+    fn arm(&self, number: u32, bound: stream::Bound) -> io::Result<(UringListener, Addr)> {
+        // The ring waits only where the descriptor would block.
+        bound.socket.set_nonblocking(false)?;
+        let socket = Rc::new(bound.socket);
+        self.listeners.borrow_mut().insert(number, Rc::downgrade(&socket));
+        self.accept(number, &socket);
+        Ok((UringListener { socket, addr: bound.addr.clone() }, bound.addr))
+    }
+}
+
 impl Driver for Uring {
     type Io = UringIo;
     type Listener = UringListener;
@@ -384,13 +419,7 @@ impl Driver for Uring {
         if !matches!(at, Addr::Ip(_)) {
             return Err(stream::unsupported("a Unix socket with io_uring"));
         }
-        let bound = stream::listen(at, options)?;
-        // The ring waits only where the descriptor would block.
-        bound.socket.set_nonblocking(false)?;
-        let socket = Rc::new(bound.socket);
-        self.listeners.borrow_mut().insert(number, Rc::downgrade(&socket));
-        self.accept(number, &socket);
-        Ok((UringListener { socket, addr: bound.addr.clone() }, bound.addr))
+        self.arm(number, stream::listen(at, options)?)
     }
 
     fn accept_now(

@@ -78,6 +78,37 @@ impl<D: Driver> Engine<D> {
                 vec![self.bind(&Addr::Memory(*number), options).map_err(named(at))?]
             }
         };
+        Ok(self.keep_listening(bound, accept))
+    }
+
+    /// Listens on what is bound already: `open` makes the driver's listeners of it, each
+    /// under the number it is given.
+    ///
+    /// # Errors
+    /// What `open` says; the engine is stopping. All are closed.
+    pub fn listen_opened<F: Factory + 'static, L>(
+        &self,
+        sockets: Vec<L>,
+        open: impl Fn(u32, L) -> Result<(D::Listener, Addr)>,
+        factory: F,
+    ) -> Result<Listener> {
+        if self.draining.borrow().is_some() {
+            return Err(Error::new(Operation::Listen, ErrorKind::Stopped, "it is stopping"));
+        }
+        let mut bound = Vec::new();
+        for socket in sockets {
+            let number = self.next_number();
+            let (listener, addr) = open(number, socket)?;
+            bound.push(((number, listener), addr));
+        }
+        let factory = Rc::new(RefCell::new(factory));
+        Ok(self.keep_listening(bound, move || {
+            let factory = factory.clone();
+            Box::new(move |engine, io, peer| engine.adopt(io, peer, factory.clone()))
+        }))
+    }
+
+    fn keep_listening(&self, bound: Vec<Numbered<D>>, accept: impl Fn() -> Accept<D>) -> Listener {
         let mut stoppers = Vec::new();
         let mut addrs = Vec::new();
         for ((number, listener), addr) in bound {
@@ -94,12 +125,17 @@ impl<D: Driver> Engine<D> {
             addrs.push(addr);
         }
         let engine = self.this.clone();
-        Ok(Listener::new(addrs, Rc::new(Stopper { engine, listeners: RefCell::new(stoppers) })))
+        Listener::new(addrs, Rc::new(Stopper { engine, listeners: RefCell::new(stoppers) }))
+    }
+
+    fn next_number(&self) -> u32 {
+        let number = self.next_listener.get();
+        self.next_listener.set(number.wrapping_add(1));
+        number
     }
 
     fn bind(&self, at: &Addr, options: &SocketOptions) -> io::Result<Numbered<D>> {
-        let number = self.next_listener.get();
-        self.next_listener.set(number.wrapping_add(1));
+        let number = self.next_number();
         let (listener, addr) = self.driver.listen(number, at, options)?;
         Ok(((number, listener), addr))
     }

@@ -11,6 +11,7 @@
 //! what callbacks asked for. Callbacks are entered from the bottom of the stack only
 //! (`settle`), so none runs inside another.
 
+mod adopt;
 mod connect;
 mod datagram;
 mod drain;

@@ -2,6 +2,8 @@
 //! Owns: the public way to run, stop, listen, connect and wait. Never: holds a rule of
 //! a connection's life, or a global: a reactor is a value, and there may be many.
 
+mod adopt;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -67,6 +69,8 @@ macro_rules! on_engine {
         }
     };
 }
+
+use on_engine;
 
 /// Settings of a reactor that is to be made.
 #[derive(Clone, Default)]

@@ -14,8 +14,7 @@ use crate::driver::{Bound, UnixFile};
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::limits;
 use crate::options::SocketOptions;
-use crate::socket::sys::numbers::SO_ACCEPTCONN;
-use crate::socket::{Family, Kind, SOL_SOCKET, Socket};
+use crate::socket::{Family, Kind, Socket};
 
 /// One of a server's own sockets, as its hooks get it: a [`Socket`] that never blocks once the
 /// server has it.
@@ -216,8 +215,7 @@ impl ServerSocket {
 
     /// Whether clients can queue already. Where the system does not say (macOS), not.
     pub(super) fn is_active(&self) -> bool {
-        self.kind() != Kind::Stream
-            || self.option(SOL_SOCKET, SO_ACCEPTCONN).is_ok_and(|listens| listens != 0)
+        self.kind() != Kind::Stream || self.listens() == Some(true)
     }
 }
 

@@ -138,6 +138,11 @@ pub const IPPROTO_IPV6: i32 = sys::numbers::IPPROTO_IPV6;
 pub const IPV6_V6ONLY: i32 = sys::numbers::IPV6_V6ONLY;
 
 impl Socket {
+    /// Whether it listens. `None` where the system does not say (macOS).
+    pub(crate) fn listens(&self) -> Option<bool> {
+        self.option(SOL_SOCKET, sys::numbers::SO_ACCEPTCONN).ok().map(|listens| listens != 0)
+    }
+
     /// An option whose value is a number. Corresponds to `getsockopt(2)`.
     ///
     /// # Errors

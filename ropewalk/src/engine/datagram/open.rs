@@ -49,6 +49,29 @@ impl<D: Driver> Engine<D> {
                 vec![bind(&Addr::Memory(*number)).map_err(named)?]
             }
         };
+        Ok(self.keep_datagrams(bound, factory))
+    }
+
+    /// Receives from sockets that are bound already, with a protocol for each.
+    ///
+    /// # Errors
+    /// The engine is stopping; the sockets are closed.
+    pub fn listen_datagrams_opened(
+        &self,
+        bound: Vec<(D::Datagrams, Addr)>,
+        factory: &mut dyn FnMut() -> Box<dyn DatagramProtocol>,
+    ) -> Result<DatagramPort> {
+        match (&*self.draining.borrow(), bound.first()) {
+            (Some(_), Some((_, local))) => Err(stopping(Operation::Listen, local)),
+            _ => Ok(self.keep_datagrams(bound, factory)),
+        }
+    }
+
+    fn keep_datagrams(
+        &self,
+        bound: Vec<(D::Datagrams, Addr)>,
+        factory: &mut dyn FnMut() -> Box<dyn DatagramProtocol>,
+    ) -> DatagramPort {
         let protocols: Vec<_> = bound.iter().map(|_| factory()).collect();
         let (mut addrs, mut numbers) = (Vec::new(), Vec::new());
         for ((io, local), protocol) in bound.into_iter().zip(protocols) {
@@ -57,7 +80,7 @@ impl<D: Driver> Engine<D> {
             numbers.push(number);
             self.task(Task::MakeDatagrams(number));
         }
-        Ok(DatagramPort::new(addrs, Rc::new(Stopper { engine: self.this.clone(), numbers })))
+        DatagramPort::new(addrs, Rc::new(Stopper { engine: self.this.clone(), numbers }))
     }
 
     /// Begins to open a socket to one peer, once the current callback has returned.
