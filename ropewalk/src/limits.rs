@@ -299,6 +299,13 @@ pub const TEST_FIRINGS: usize = 100_000;
 /// if what it waits for never comes.
 pub const TEST_TURNS: usize = 2_000_000;
 
+/// Bytes that are under way between a connection and the thread of a descriptor that is no
+/// socket (standard input, a pipe), each way; the kernel may double it. At it: the connection
+/// waits, as for a socket that takes no more; the descriptor is not read.
+pub const RELAY_BYTES: usize = 16 * 1024;
+/// Such a thread, which finds the connection's mail full, tries again after so long.
+pub const RELAY_PAUSE: Duration = Duration::from_millis(10);
+
 /// The longest text of an endpoint: every path, name and option fits many times. At it: the
 /// text is refused unread, and the error keeps so much of it.
 pub const ENDPOINT_BYTES: usize = 4096;

@@ -62,6 +62,8 @@ pub struct PollIo {
     registered: Cell<bool>,
     /// An edge said that the peer ended or failed: read until the kernel says no.
     drain: Cell<bool>,
+    /// One of a pair within this process: closing it resets nobody, whatever is unread.
+    within: bool,
 }
 
 /// A listening socket under this driver.
@@ -120,6 +122,11 @@ impl Poll {
     /// It is not connected; it cannot be set as ours are.
     pub(crate) fn adopt(&self, socket: Socket) -> io::Result<(PollIo, Addr)> {
         stream::adopt(socket).map(|(socket, peer)| (PollIo::new(socket), peer))
+    }
+
+    /// One end of a pair whose other end is within this process.
+    pub(crate) fn adopt_within(&self, socket: Socket) -> io::Result<PollIo> {
+        self.adopt(socket).map(|(io, _)| PollIo { within: true, ..io })
     }
 
     /// The same of a listener, under this number.
@@ -342,6 +349,7 @@ impl PollIo {
             source: Source::stream(socket),
             registered: Cell::new(false),
             drain: Cell::new(false),
+            within: false,
         }
     }
 }
@@ -478,7 +486,7 @@ impl Driver for Poll {
     }
 
     fn unread(&self, _: ConnectionId, io: &PollIo) -> bool {
-        stream::has_unread(io.source.socket())
+        !io.within && stream::has_unread(io.source.socket())
     }
 
     fn shutdown_write(&self, _: ConnectionId, io: &PollIo) {

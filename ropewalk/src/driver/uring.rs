@@ -343,6 +343,11 @@ impl Uring {
         Ok((UringIo::new(socket), peer))
     }
 
+    /// As [`Poll`](super::Poll)'s, but that it lingers.
+    pub(crate) fn adopt_within(&self, socket: Socket) -> io::Result<UringIo> {
+        self.adopt(socket).map(|(io, _)| io)
+    }
+
     /// As [`Poll`](super::Poll)'s.
     pub(crate) fn adopt_listener(
         &self,

@@ -9,9 +9,15 @@ use std::rc::{Rc, Weak};
 use super::connect::Attempting;
 use super::driver::Driver;
 use super::entry::{End, Source};
+use super::port::Port;
 use super::{Engine, STACK_PANICKED, Task};
 use crate::addr::{Addr, Target};
-use crate::protocol::{ClientFactory, ConnectionId, Connector, Kind, Net, Reason, Reconnect};
+use crate::protocol::{
+    ClientFactory, ConnectionId, Connector, Handle, Kind, Net, Reason, Reconnect, Transport,
+};
+
+/// What is done with a connection's handle, when it is in the table.
+pub(crate) type Opened = Box<dyn FnOnce(Handle) -> io::Result<()>>;
 
 /// A connection that was there before, from when it is handed over to its end.
 struct Adopted<D: Driver, F> {
@@ -21,6 +27,7 @@ struct Adopted<D: Driver, F> {
     io: RefCell<Option<D::Io>>,
     peer: Addr,
     target: Target,
+    opened: RefCell<Option<Opened>>,
     factory: RefCell<F>,
     state: Cell<State>,
 }
@@ -37,11 +44,13 @@ enum State {
 
 impl<D: Driver> Engine<D> {
     /// Takes a connection that is there already, once the current callback has returned: its
-    /// factory hears of it as of one that was made here, but for a second attempt.
-    pub fn adopt_with<F: ClientFactory + 'static>(
+    /// factory hears of it as of one that was made here, but for a second attempt. `opened` is
+    /// called before anything of it; its error is the connection's.
+    pub(crate) fn adopt_with<F: ClientFactory + 'static>(
         &self,
         io: D::Io,
         peer: Addr,
+        opened: Option<Opened>,
         factory: F,
     ) -> Connector {
         let adopted = Rc::new_cyclic(|this| Adopted {
@@ -50,6 +59,7 @@ impl<D: Driver> Engine<D> {
             io: RefCell::new(Some(io)),
             target: peer.clone().into(),
             peer,
+            opened: RefCell::new(opened),
             factory: RefCell::new(factory),
             state: Cell::new(State::Asked),
         });
@@ -83,7 +93,16 @@ impl<D: Driver, F: ClientFactory + 'static> Adopted<D, F> {
             Ok(io)
         });
         match opened {
-            Ok(entry) => engine.begin(&entry),
+            Ok(entry) => {
+                if let Some(opened) = self.opened.take() {
+                    let handle = Port { engine: &engine, head: &entry.head }.handle();
+                    if let Err(error) = opened(handle) {
+                        entry.head.connection.borrow_mut().fail(Reason::io(error));
+                        return engine.settle(&entry);
+                    }
+                }
+                engine.begin(&entry);
+            }
             Err(error) => self.fail(Reason::io(error)),
         }
     }

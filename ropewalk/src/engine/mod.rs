@@ -36,6 +36,7 @@ use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(crate) use adopt::Opened;
 use connect::Attempting;
 use datagram::Datagrams;
 pub use datagram::{DATAGRAM_SLOT, DatagramEntry};

@@ -100,7 +100,7 @@ impl Reactor {
         }
         on_engine!(self, engine => {
             let taken = take(Operation::Accept, socket, |socket| engine.driver().adopt(socket));
-            taken.map(|(io, peer)| engine.adopt_with(io, peer, factory))
+            taken.map(|(io, peer)| engine.adopt_with(io, peer, None, factory))
         })
     }
 
