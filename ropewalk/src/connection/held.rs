@@ -13,9 +13,27 @@ use crate::protocol::Event;
 /// One thing that waits.
 pub(crate) enum Item {
     Made,
-    Data(Vec<u8>),
+    Data(Bytes),
     Eof,
     Event(Event),
+}
+
+/// Bytes that wait; those before `start` were taken already.
+pub(crate) struct Bytes {
+    pub(super) all: Vec<u8>,
+    pub(super) start: usize,
+}
+
+impl Bytes {
+    fn len(&self) -> usize {
+        self.all.len() - self.start
+    }
+}
+
+impl From<Vec<u8>> for Bytes {
+    fn from(all: Vec<u8>) -> Bytes {
+        Bytes { all, start: 0 }
+    }
 }
 
 /// Input that had to wait.
@@ -29,8 +47,8 @@ impl HeldInput {
             Item::Eof => Input::Eof,
             Item::Event(event) => Input::Event(event),
             Item::Data(bytes) => {
-                *data = bytes;
-                Input::Data(data)
+                *data = bytes.all;
+                Input::Data(&data[bytes.start..])
             }
         }
     }
@@ -77,6 +95,12 @@ impl Held {
         self.items.push_back((level, item));
     }
 
+    /// Bytes that were given back come before all others of their level.
+    pub(crate) fn push_front(&mut self, level: usize, data: Bytes) {
+        self.bytes += data.len();
+        self.items.push_front((level, Item::Data(data)));
+    }
+
     /// Bytes join what waits last, up to a read buffer's size, so that a peer that sends
     /// single bytes does not cost an item each.
     pub(crate) fn push_data(&mut self, level: usize, data: &[u8]) {
@@ -84,10 +108,10 @@ impl Held {
             Some((at, Item::Data(last)))
                 if *at == level && last.len() + data.len() <= limits::READ_BUFFER_BYTES =>
             {
-                last.extend_from_slice(data);
+                last.all.extend_from_slice(data);
                 self.bytes += data.len();
             }
-            _ => self.push(level, Item::Data(data.to_vec())),
+            _ => self.push(level, Item::Data(data.to_vec().into())),
         }
     }
 

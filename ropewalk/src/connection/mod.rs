@@ -135,6 +135,11 @@ impl Connection {
         self.wire.has(DEAD | DONE)
     }
 
+    /// See [`Transport::is_receiving`](crate::Transport::is_receiving).
+    pub fn is_receiving(&self) -> bool {
+        !self.wire.has(CLOSING | DEAD | DONE) && !self.wire.is_paused_for(TOP)
+    }
+
     /// Whether the driver is to read.
     pub fn is_reading(&self) -> bool {
         !self.wire.has(READ_OFF | EOF_SEEN | CONNECTING | DEAD | DONE)
@@ -264,9 +269,7 @@ impl Connection {
     pub(crate) fn refuse(&mut self) {
         if !self.wire.has(DEAD) {
             self.wire.clear(BUILT);
-            let why = Reason::refused("the factory refused the peer");
-            self.wire.rare().reason.get_or_insert(why);
-            self.close();
+            self.close_because(Reason::refused("the factory refused the peer"));
         }
     }
 
@@ -313,6 +316,14 @@ impl Connection {
     pub fn close(&mut self) {
         if !self.wire.has(DEAD) {
             self.wire.set(CLOSING | SHUT);
+        }
+    }
+
+    /// See [`Transport::close_because`](crate::Transport::close_because).
+    pub fn close_because(&mut self, why: Reason) {
+        if !self.wire.has(DEAD) {
+            self.wire.rare().reason.get_or_insert(why);
+            self.close();
         }
     }
 
@@ -387,6 +398,8 @@ impl Connection {
 
     /// The next thing to do. To be asked until it says [`Step::Idle`].
     pub fn next(&mut self, context: &Context) -> Step {
+        // Whoever gave something back outside of `data_received` was given nothing.
+        self.wire.clear(UNREAD);
         if self.wire.has(LOST) {
             return Step::Idle;
         }

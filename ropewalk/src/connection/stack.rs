@@ -6,10 +6,10 @@ use std::any::Any;
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::held::{Held, Item};
+use super::held::{Bytes, Held, Item};
 use super::{Connection, TOP};
 use crate::protocol::wire::{
-    BUILT, CLOSING, DEAD, DISCARDED, EOF_TOLD, HELD, LINGERING, RETIRING, STACKED, Wire,
+    BUILT, CLOSING, DEAD, DISCARDED, EOF_TOLD, HELD, LINGERING, RETIRING, STACKED, UNREAD, Wire,
 };
 use crate::protocol::{Below, Context, Event, Layer, Reason, Timer, Up, UpItem};
 
@@ -49,7 +49,14 @@ pub fn carry(
     match passed {
         Passage::Stopped => {}
         Passage::Dropped(input) => drop_guarded(input),
-        Passage::Top(input) => top(input),
+        Passage::Top(input, waited) => {
+            let lent = if let Input::Data(data) = input { data } else { &[] };
+            top(input);
+            // What had waited is given back by whoever owns it, and not copied again.
+            if !waited {
+                connection.borrow_mut().keep_unread(level, lent);
+            }
+        }
         Passage::Layer(level, input) => {
             let mut up = Up::new(context);
             connection.borrow_mut().call_layer(level, input, &mut up, context);
@@ -80,7 +87,8 @@ enum Passage<'a> {
     /// Nobody is left to hear it. It is dropped outside the connection's borrow.
     Dropped(Input<'a>),
     Layer(usize, Input<'a>),
-    Top(Input<'a>),
+    /// And whether it had waited.
+    Top(Input<'a>, bool),
 }
 
 impl Connection {
@@ -131,7 +139,7 @@ impl Connection {
             }
             _ => {}
         }
-        if is_top { Passage::Top(input) } else { Passage::Layer(level, input) }
+        if is_top { Passage::Top(input, waited) } else { Passage::Layer(level, input) }
     }
 
     fn must_wait(&self, level: usize) -> bool {
@@ -143,6 +151,41 @@ impl Connection {
         debug_assert!(level <= TOP);
         push(&mut self.stack.get_or_insert_default().held);
         self.wire.set(HELD);
+    }
+
+    /// See [`Transport::unread`](crate::Transport::unread).
+    pub fn unread(&mut self, count: usize) {
+        if count > 0 && !self.wire.has(CLOSING | DEAD) {
+            self.wire.rare().unread = count;
+            self.wire.set(UNREAD);
+        }
+    }
+
+    /// The protocol was lent these bytes, and may have given some back.
+    pub(crate) fn keep_unread(&mut self, level: usize, lent: &[u8]) {
+        let count = self.take_unread(lent.len());
+        if count > 0 {
+            let rest = lent[lent.len() - count..].to_vec();
+            self.hold(level, |held| held.push_front(level, rest.into()));
+        }
+    }
+
+    /// The same for bytes that had waited: the last `given` of them were lent.
+    pub(crate) fn put_back(&mut self, level: usize, all: Vec<u8>, given: usize) {
+        let count = self.take_unread(given);
+        if count > 0 {
+            let start = all.len() - count;
+            self.hold(level, |held| held.push_front(level, Bytes { all, start }));
+        }
+    }
+
+    fn take_unread(&mut self, given: usize) -> usize {
+        let lost = cfg!(broken = "unread_lost");
+        if !self.wire.has(UNREAD) || self.wire.has(CLOSING | DEAD) || lost {
+            return 0;
+        }
+        self.wire.clear(UNREAD);
+        self.wire.rare().unread.min(given)
     }
 
     /// Bytes after `close`: they are gone, but the peer must not be reset for them.
@@ -276,7 +319,7 @@ impl Connection {
                 UpItem::Made => self.hold(level, |held| held.push(level + 1, Item::Made)),
                 UpItem::Passed(data) => self.hold(level, |held| held.push_data(level + 1, data)),
                 UpItem::Bytes(data) => {
-                    self.hold(level, |held| held.push(level + 1, Item::Data(data)));
+                    self.hold(level, |held| held.push(level + 1, Item::Data(data.into())));
                 }
                 UpItem::Eof => self.hold(level, |held| held.push(level + 1, Item::Eof)),
                 UpItem::Event(event) => self.hold(level, |held| held.push(TOP, Item::Event(event))),

@@ -28,6 +28,10 @@ impl<D: Driver> Transport for Port<'_, D> {
         self.head.connection.borrow_mut().close();
     }
 
+    fn close_because(&mut self, why: Reason) {
+        self.head.connection.borrow_mut().close_because(why);
+    }
+
     fn fail(&mut self, why: Reason) {
         self.head.connection.borrow_mut().fail(why);
     }
@@ -42,6 +46,14 @@ impl<D: Driver> Transport for Port<'_, D> {
 
     fn resume_reading(&mut self) {
         self.head.connection.borrow_mut().resume_reading();
+    }
+
+    fn is_receiving(&self) -> bool {
+        self.head.connection.borrow().is_receiving()
+    }
+
+    fn unread(&mut self, count: usize) {
+        self.head.connection.borrow_mut().unread(count);
     }
 
     fn set_water_marks(&mut self, low: usize, high: usize) {

@@ -40,6 +40,8 @@ impl<D: Driver> Engine<D> {
                 return connection.on_all_sent(&self.context);
             }
             connection.on_flushed(sent, &self.context);
+        } else {
+            connection.keep_unread(0, data);
         }
         drop(connection);
         self.settle(entry);
@@ -234,7 +236,9 @@ impl<D: Driver> Engine<D> {
             Step::Deliver(level, held) => {
                 let mut data = Vec::new();
                 let input = held.into_input(&mut data);
+                let given = if let Input::Data(data) = input { data.len() } else { 0 };
                 self.carry(entry, level, input);
+                head.connection.borrow_mut().put_back(level, data, given);
             }
             Step::Arm(at, sequence) => {
                 self.set_armed();

@@ -46,6 +46,10 @@ pub trait Transport {
     #[doc(alias = "loseConnection")]
     fn close(&mut self);
 
+    /// Closes in the same way, for this reason: what [`Transport::fail`] is for, where the
+    /// peer is to get what is unsent first. The first reason given stays.
+    fn close_because(&mut self, why: Reason);
+
     /// Ends now, with a reset; what is unsent is dropped, and counted in the reason.
     #[doc(alias = "abortConnection")]
     fn abort(&mut self) {
@@ -69,6 +73,19 @@ pub trait Transport {
     /// Undoes `pause_reading`. What waited is delivered after the current callback.
     #[doc(alias = "resumeProducing")]
     fn resume_reading(&mut self);
+
+    /// Whether `data_received` may come: reading is neither paused nor over. For a protocol
+    /// that finds several messages in what it was given, and asks after each.
+    fn is_receiving(&self) -> bool;
+
+    /// Inside `data_received`: its last `count` bytes were not taken. They wait in the
+    /// connection, before all that comes later, and are given again after this callback, or
+    /// after `resume_reading` if reading is paused, without being copied again. A layer that
+    /// was pushed meanwhile gets them first. More than was given is as much as was given;
+    /// outside of `data_received`, and after `close`, it does nothing.
+    ///
+    /// Without a pause it only puts off: whoever takes nothing is asked again for ever.
+    fn unread(&mut self, count: usize);
 
     /// Sets the marks, in bytes. `low` is brought down to `high` if it is larger; the
     /// hard limit becomes 16 × `high`.

@@ -74,6 +74,8 @@ pub(crate) const DIRTY: u32 = 1 << 25;
 pub(crate) const DISCARDED: u32 = 1 << 22;
 /// A layer has done its work, and is to be taken out.
 pub(crate) const RETIRING: u32 = 1 << 26;
+/// The protocol gave back part of what it was just given; see `Rare::unread`.
+pub(crate) const UNREAD: u32 = 1 << 27;
 
 /// Bytes accepted for sending, and how many of them the kernel has taken.
 #[derive(Debug, Default)]
@@ -223,6 +225,8 @@ pub(crate) struct Rare {
     /// The end of the whole connection, whatever it does until then.
     pub(crate) total: Option<(Time, u64)>,
     pub(crate) mailbox: Option<Arc<Mailbox>>,
+    /// Bytes at the end of what the protocol was just given that it has not taken.
+    pub(crate) unread: usize,
     /// Bytes discarded while lingering.
     pub(crate) discarded: usize,
     /// Bytes dropped unsent.

@@ -64,7 +64,12 @@ pub struct Recorder {
     is_closed: bool,
     is_shut: bool,
     is_paused: bool,
+    /// What it gave back of what it was given last.
+    unread: usize,
+    /// What waits for it.
+    held: Vec<u8>,
     failure: Option<Reason>,
+    closing: Option<Reason>,
     idle_timeout: Option<Duration>,
     timers: Vec<(Timer, (Time, u64))>,
     layers: Vec<Box<dyn Layer>>,
@@ -94,7 +99,10 @@ impl Recorder {
             is_closed: false,
             is_shut: false,
             is_paused: false,
+            unread: 0,
+            held: Vec::new(),
             failure: None,
+            closing: None,
             idle_timeout: None,
             timers: Vec::new(),
             layers: Vec::new(),
@@ -126,6 +134,11 @@ impl Recorder {
     /// Whether `close` was asked for.
     pub fn is_closed(&self) -> bool {
         self.is_closed
+    }
+
+    /// The first reason given to `close_because`.
+    pub fn closing(&self) -> Option<&Reason> {
+        self.closing.as_ref()
     }
 
     /// Whether `shutdown_write` was asked for.
@@ -205,6 +218,36 @@ impl Recorder {
         std::mem::take(&mut self.resume_owed)
     }
 
+    /// Gives the protocol these bytes as a connection does: at once, unless reading is
+    /// paused or over; what it gave back comes first. With no bytes it gets what waits, if it
+    /// has resumed reading.
+    ///
+    /// # Panics
+    /// If the protocol takes nothing, time and again, and does not pause.
+    pub fn receive(&mut self, protocol: &mut dyn Protocol, data: &[u8]) {
+        self.held.extend_from_slice(data);
+        let mut idle = 0;
+        while self.is_receiving() && !self.held.is_empty() {
+            let given = std::mem::take(&mut self.held);
+            self.unread = 0;
+            protocol.data_received(self, &given);
+            let count = self.unread.min(given.len());
+            self.held = given[given.len() - count..].to_vec();
+            idle = if count == given.len() { idle + 1 } else { 0 };
+            assert!(idle < FIRINGS, "the protocol gives everything back, and does not pause");
+        }
+    }
+
+    /// Bytes that wait until the protocol resumes reading.
+    pub fn held(&self) -> &[u8] {
+        &self.held
+    }
+
+    /// How many bytes the protocol gave back, since it was last asked.
+    pub fn take_unread(&mut self) -> usize {
+        std::mem::take(&mut self.unread)
+    }
+
     /// The connection is over: handles answer `Gone`. Dropping the recorder does it too.
     pub fn lose(&mut self) {
         self.mailbox.mark_gone();
@@ -280,6 +323,11 @@ impl Transport for Recorder {
         self.is_closed = true;
     }
 
+    fn close_because(&mut self, why: Reason) {
+        self.closing.get_or_insert(why);
+        self.is_closed = true;
+    }
+
     fn fail(&mut self, why: Reason) {
         self.failure.get_or_insert(why);
     }
@@ -294,6 +342,14 @@ impl Transport for Recorder {
 
     fn resume_reading(&mut self) {
         self.is_paused = false;
+    }
+
+    fn is_receiving(&self) -> bool {
+        !self.is_closed && !self.is_paused && self.failure.is_none()
+    }
+
+    fn unread(&mut self, count: usize) {
+        self.unread = count;
     }
 
     fn set_water_marks(&mut self, low: usize, high: usize) {

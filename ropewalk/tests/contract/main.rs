@@ -24,4 +24,5 @@ mod peer_closes;
 mod retiring;
 mod stopping;
 mod timers;
+mod unread;
 mod we_close;
