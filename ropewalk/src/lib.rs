@@ -36,6 +36,7 @@ pub mod driver;
 pub mod endpoint;
 pub mod engine;
 pub mod error;
+pub mod framing;
 pub mod limits;
 pub mod observe;
 pub mod options;

@@ -242,12 +242,19 @@ pub const OPTION_BYTES_MAX: usize = 1024;
 /// `InvalidInput`.
 pub const ANCILLARY_BYTES: usize = 64 * 1024;
 
-/// The longest delimiter of `recv_until`: each byte received is compared with it. At it:
-/// `InvalidInput`.
+/// The longest delimiter of `recv_until`, where each byte received is compared with it, and of
+/// lines, where it has a table of two bytes for each. At it: `InvalidInput`, `BadDelimiter`.
 pub const DELIMITER_BYTES: usize = 256;
 /// Bytes that `recv_until` looks at and `recv_exact` makes room for at a time. Cost: as many
 /// bytes of heap; a peer that announces more than it sends costs no more.
 pub const RECEIVE_STEP_BYTES: usize = 16 * 1024;
+
+/// A line without its delimiter, unless the reader's `with_max` says otherwise. Cost: as many
+/// bytes of heap a connection while one is unfinished. At it: `FrameError::TooLong`.
+pub const LINE_BYTES: usize = 16_384;
+/// A netstring or a frame with a length before it, as above. Cost: as above. At it:
+/// `FrameError::TooLong`, before any of it is kept.
+pub const FRAME_BYTES: usize = 99_999;
 
 /// Bytes of a file that one call gives the kernel, as CPython has it: more keeps a 32-bit
 /// count from overflowing somewhere on the way.
