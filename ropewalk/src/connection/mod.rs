@@ -13,6 +13,7 @@
 
 mod deadlines;
 mod held;
+mod reading;
 mod stack;
 
 use std::any::Any;
@@ -27,7 +28,6 @@ pub(crate) use stack::{Remains, drop_guarded};
 use crate::addr::Addr;
 use crate::clock::Time;
 use crate::limits;
-use crate::observe::PausedBy;
 use crate::protocol::wire::*;
 use crate::protocol::{Context, Flow, Kind, Layers, Mailbox, Out, Reason, Timer, Wire};
 
@@ -135,11 +135,6 @@ impl Connection {
         self.wire.has(DEAD | DONE)
     }
 
-    /// See [`Transport::is_receiving`](crate::Transport::is_receiving).
-    pub fn is_receiving(&self) -> bool {
-        !self.wire.has(CLOSING | DEAD | DONE) && !self.wire.is_paused_for(TOP)
-    }
-
     /// Whether the driver is to read.
     pub fn is_reading(&self) -> bool {
         !self.wire.has(READ_OFF | EOF_SEEN | CONNECTING | DEAD | DONE)
@@ -153,13 +148,6 @@ impl Connection {
     /// Our address, if it is not the socket's.
     pub(crate) fn local(&self) -> Option<Addr> {
         self.wire.local()
-    }
-
-    /// Who paused reading.
-    pub fn paused_by(&self) -> Vec<PausedBy> {
-        let pauses = self.wire.rare.as_ref().map_or(0, |rare| rare.pauses);
-        let who = |level| if level == TOP { PausedBy::Protocol } else { PausedBy::Layer(level) };
-        (0..=TOP).filter(|level| pauses >> level & 1 == 1).map(who).collect()
     }
 
     /// Bytes received and sent, if an observer wanted them counted.
@@ -337,16 +325,6 @@ impl Connection {
         if !self.wire.has(DEAD) {
             self.wire.set(SHUT);
         }
-    }
-
-    /// See [`Transport::pause_reading`](crate::Transport::pause_reading).
-    pub fn pause_reading(&mut self) {
-        self.wire.pause(TOP);
-    }
-
-    /// See [`Transport::resume_reading`](crate::Transport::resume_reading).
-    pub fn resume_reading(&mut self) {
-        self.wire.resume(TOP);
     }
 
     /// See [`Transport::set_water_marks`](crate::Transport::set_water_marks).

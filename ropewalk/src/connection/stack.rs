@@ -6,10 +6,10 @@ use std::any::Any;
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::held::{Bytes, Held, Item};
+use super::held::{Held, Item};
 use super::{Connection, TOP};
 use crate::protocol::wire::{
-    BUILT, CLOSING, DEAD, DISCARDED, EOF_TOLD, HELD, LINGERING, RETIRING, STACKED, UNREAD, Wire,
+    BUILT, CLOSING, DEAD, DISCARDED, EOF_TOLD, HELD, LINGERING, RETIRING, STACKED, Wire,
 };
 use crate::protocol::{Below, Context, Event, Layer, Reason, Timer, Up, UpItem};
 
@@ -147,45 +147,10 @@ impl Connection {
             || self.stack.as_ref().is_some_and(|stack| stack.held.waits_from(level))
     }
 
-    fn hold(&mut self, level: usize, push: impl FnOnce(&mut Held)) {
+    pub(super) fn hold(&mut self, level: usize, push: impl FnOnce(&mut Held)) {
         debug_assert!(level <= TOP);
         push(&mut self.stack.get_or_insert_default().held);
         self.wire.set(HELD);
-    }
-
-    /// See [`Transport::unread`](crate::Transport::unread).
-    pub fn unread(&mut self, count: usize) {
-        if count > 0 && !self.wire.has(CLOSING | DEAD) {
-            self.wire.rare().unread = count;
-            self.wire.set(UNREAD);
-        }
-    }
-
-    /// The protocol was lent these bytes, and may have given some back.
-    pub(crate) fn keep_unread(&mut self, level: usize, lent: &[u8]) {
-        let count = self.take_unread(lent.len());
-        if count > 0 {
-            let rest = lent[lent.len() - count..].to_vec();
-            self.hold(level, |held| held.push_front(level, rest.into()));
-        }
-    }
-
-    /// The same for bytes that had waited: the last `given` of them were lent.
-    pub(crate) fn put_back(&mut self, level: usize, all: Vec<u8>, given: usize) {
-        let count = self.take_unread(given);
-        if count > 0 {
-            let start = all.len() - count;
-            self.hold(level, |held| held.push_front(level, Bytes { all, start }));
-        }
-    }
-
-    fn take_unread(&mut self, given: usize) -> usize {
-        let lost = cfg!(broken = "unread_lost");
-        if !self.wire.has(UNREAD) || self.wire.has(CLOSING | DEAD) || lost {
-            return 0;
-        }
-        self.wire.clear(UNREAD);
-        self.wire.rare().unread.min(given)
     }
 
     /// Bytes after `close`: they are gone, but the peer must not be reset for them.
