@@ -273,3 +273,238 @@ impl Framing for LineReader {
         std::mem::take(&mut self.tail)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::framing::oracle::{self, Outcome};
+    use crate::testing::every_split;
+
+    /// The plainest way: all bytes in one place, and the first delimiter searched anew.
+    fn oracle(reader: &LineReader, input: &[u8]) -> Outcome {
+        let Kind::Other(pattern) = &reader.delimiter.0 else { return by_newlines(reader, input) };
+        let (mut frames, mut rest) = (Vec::new(), input);
+        let ends = |rest: &[u8]| rest.windows(pattern.bytes.len()).position(|w| w == pattern.bytes);
+        while let Some(at) = ends(rest) {
+            if at > reader.bytes_max {
+                return Outcome::failed(frames);
+            }
+            frames.push(rest[..at].to_vec());
+            rest = &rest[at + pattern.bytes.len()..];
+        }
+        // Of a line that goes on, only a beginning of the delimiter may be too much.
+        let begins = |count: &usize| rest.ends_with(&pattern.bytes[..*count]);
+        let begun = (0..pattern.bytes.len()).rev().find(begins).unwrap_or(0);
+        if rest.len() - begun > reader.bytes_max {
+            return Outcome::failed(frames);
+        }
+        Outcome { frames, failed: false, unfinished: rest.to_vec() }
+    }
+
+    fn by_newlines(reader: &LineReader, input: &[u8]) -> Outcome {
+        let mut frames = Vec::new();
+        let mut rest = input;
+        while let Some(at) = rest.iter().position(|byte| *byte == b'\n') {
+            let line = &rest[..at];
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            if line.len() > reader.bytes_max {
+                return Outcome::failed(frames);
+            }
+            frames.push(line.to_vec());
+            rest = &rest[at + 1..];
+        }
+        if rest.strip_suffix(b"\r").unwrap_or(rest).len() > reader.bytes_max {
+            return Outcome::failed(frames);
+        }
+        Outcome { frames, failed: false, unfinished: rest.to_vec() }
+    }
+
+    fn with(delimiter: &[u8]) -> LineReader {
+        LineReader::new().with_delimiter(Delimiter::new(delimiter).unwrap())
+    }
+
+    #[test]
+    fn lines_are_those_of_the_plainest_reader_however_they_are_cut() {
+        // Delimiters that begin like themselves; few letters, so that they come often.
+        let delimiters: [&[u8]; 7] = [b"\n", b"aab", b"abab", b"aa", b"abcabd", b"\r\n", b"a"];
+        for seed in 0..3000 {
+            let mut random = oracle::Random(seed);
+            let delimiter = delimiters[random.below(delimiters.len())];
+            let reader = match random.below(6) {
+                0 => LineReader::new().with_delimiter(Delimiter::ANY_NEWLINE),
+                _ => with(delimiter),
+            };
+            let reader = reader.with_max(random.below(9));
+            let input = random.bytes(b"aabbcd\r\n", 40);
+            let expected = oracle(&reader, &input);
+            for _ in 0..4 {
+                let pieces = random.cut(&input);
+                let seen = oracle::run(reader.clone(), &pieces);
+                assert_eq!(seen, expected, "seed {seed}: {reader:?} {pieces:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_default_is_a_carriage_return_and_a_newline() {
+        every_split(b"one\r\n\r\na\nb\rc\r\r\nrest\r", |pieces| {
+            let seen = oracle::run(LineReader::new(), pieces);
+            assert_eq!(seen.frames, [&b"one"[..], b"", b"a\nb\rc\r"]);
+            assert_eq!((seen.failed, &seen.unfinished[..]), (false, &b"rest\r"[..]));
+        });
+    }
+
+    #[test]
+    fn any_newline_takes_both() {
+        every_split(b"one\r\ntwo\n\n\r\nr\r\r\nrest\r", |pieces| {
+            let reader = LineReader::new().with_delimiter(Delimiter::ANY_NEWLINE);
+            let seen = oracle::run(reader, pieces);
+            assert_eq!(seen.frames, [&b"one"[..], b"two", b"", b"", b"r\r"]);
+            assert_eq!(seen.unfinished, b"rest\r");
+        });
+    }
+
+    #[test]
+    fn a_line_of_the_maximum_passes_and_one_byte_more_is_found_at_once() {
+        for delimiter in [Delimiter::CRLF, Delimiter::ANY_NEWLINE] {
+            let new = || LineReader::new().with_max(4).with_delimiter(delimiter.clone());
+            every_split(b"1234\r\n1234\r", |pieces| {
+                let seen = oracle::run(new(), pieces);
+                assert_eq!((seen.frames, seen.failed), (vec![b"1234".to_vec()], false));
+            });
+            // The fifth byte cannot be the delimiter's.
+            let mut reader = new();
+            assert!(reader.step(&mut &b"1234"[..]).is_none());
+            assert!(reader.step(&mut &b"5"[..]).unwrap().is_err());
+            // A carriage return could have been, until the next byte.
+            let mut reader = new();
+            assert!(reader.step(&mut &b"1234\r"[..]).is_none());
+            assert!(reader.step(&mut &b"5"[..]).unwrap().is_err());
+        }
+    }
+
+    #[test]
+    fn after_an_error_nothing_is_delivered_or_kept() {
+        every_split(b"12345678\r\nok\r\n", |pieces| {
+            let mut reader = LineReader::new().with_max(4);
+            let mut errors = 0;
+            for piece in pieces {
+                let mut input = *piece;
+                while let Some(line) = reader.step(&mut input) {
+                    assert!(line.is_err());
+                    errors += 1;
+                    assert_eq!(reader.take_unfinished(), b"12345");
+                }
+                assert!(input.is_empty());
+            }
+            assert_eq!((errors, reader.tail.capacity()), (1, 0));
+        });
+    }
+
+    #[test]
+    fn a_line_that_is_skipped_costs_nothing_and_the_next_one_comes() {
+        for delimiter in [Delimiter::CRLF, Delimiter::ANY_NEWLINE] {
+            for input in
+                [&b"12345678\r\n12345\r\nok\r\nrest"[..], b"12345\r\n12345\r6\r\nok\r\nrest"]
+            {
+                every_split(input, |pieces| {
+                    let mut reader =
+                        LineReader::new().with_max(4).with_delimiter(delimiter.clone());
+                    let mut lines = Vec::new();
+                    for piece in pieces {
+                        let mut input = *piece;
+                        while let Some(line) = reader.step(&mut input) {
+                            match line {
+                                Ok(line) => lines.push(line.into_owned()),
+                                Err(_) => {
+                                    reader.take_unfinished();
+                                    reader.skip_line();
+                                }
+                            }
+                            assert!(reader.tail.len() <= 6);
+                        }
+                    }
+                    assert_eq!(lines.last().unwrap(), b"ok", "{lines:?}");
+                    assert_eq!(reader.take_unfinished(), b"rest");
+                });
+            }
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_by_the_byte_that_ends_it_is_skipped_too() {
+        every_split(b"12345\nok\n", |pieces| {
+            let mut reader = LineReader::new().with_max(4).with_delimiter(Delimiter::ANY_NEWLINE);
+            let mut lines = Vec::new();
+            for piece in pieces {
+                let mut input = *piece;
+                while let Some(line) = reader.step(&mut input) {
+                    match line {
+                        Ok(line) => lines.push(line.into_owned()),
+                        Err(_) => reader.skip_line(),
+                    }
+                    reader.take_unfinished();
+                }
+            }
+            assert_eq!(lines, [b"ok"]);
+        });
+    }
+
+    #[test]
+    fn the_unfinished_line_is_never_more_than_its_maximum_and_delimiter() {
+        let mut reader = LineReader::new();
+        let mut input = &[b'x'; limits::LINE_BYTES][..];
+        while let Some((byte, rest)) = input.split_first() {
+            assert!(reader.step(&mut std::slice::from_ref(byte)).is_none());
+            assert!(reader.tail.capacity() <= limits::LINE_BYTES + 2);
+            input = rest;
+        }
+        assert!(reader.step(&mut &b"\r"[..]).is_none());
+        let line = reader.step(&mut &b"\n"[..]).unwrap().unwrap();
+        assert_eq!(line.len(), limits::LINE_BYTES);
+        assert_eq!(reader.tail.capacity(), 0);
+    }
+
+    #[test]
+    fn a_whole_line_is_lent() {
+        let mut reader = LineReader::new();
+        let mut input = &b"one\r\ntwo\r\nthr"[..];
+        for _ in 0..2 {
+            assert!(matches!(reader.step(&mut input), Some(Ok(Cow::Borrowed(_)))));
+        }
+        assert!(reader.step(&mut input).is_none());
+        assert!(matches!(reader.step(&mut &b"ee\r\n"[..]), Some(Ok(Cow::Owned(_)))));
+    }
+
+    #[test]
+    fn a_line_with_a_delimiter_in_it_cannot_be_sent() {
+        let mut out = b"before".to_vec();
+        let (strict, lenient) =
+            (LineReader::new(), LineReader::new().with_delimiter(Delimiter::ANY_NEWLINE));
+        assert_eq!(strict.encode(b"a\r\nb", &mut out), Err(FrameError::HoldsDelimiter));
+        assert_eq!(lenient.encode(b"a\nb", &mut out), Err(FrameError::HoldsDelimiter));
+        assert_eq!(out, b"before");
+        strict.encode(b"a\nb", &mut out).unwrap();
+        lenient.encode(b"c", &mut out).unwrap();
+        assert_eq!(out, b"beforea\nb\r\nc\r\n");
+    }
+
+    #[test]
+    fn a_delimiter_has_bounds() {
+        assert!(Delimiter::new(&[0; limits::DELIMITER_BYTES]).is_ok());
+        let long = Delimiter::new(&[0; limits::DELIMITER_BYTES + 1]);
+        assert_eq!(long, Err(FrameError::BadDelimiter));
+    }
+
+    #[test]
+    fn the_delimiter_and_the_maximum_may_change_between_lines() {
+        let mut reader = LineReader::new();
+        let mut input = &b"a\r\nb;c\r\nd;toolong"[..];
+        assert_eq!(reader.step(&mut input).unwrap().unwrap(), &b"a"[..]);
+        reader.set_delimiter(Delimiter::new(b";").unwrap());
+        reader.set_max(4);
+        assert_eq!(reader.step(&mut input).unwrap().unwrap(), &b"b"[..]);
+        assert_eq!(reader.step(&mut input).unwrap().unwrap(), &b"c\r\nd"[..]);
+        assert!(reader.step(&mut input).unwrap().is_err());
+    }
+}

@@ -43,6 +43,8 @@ mod length_prefix;
 mod line;
 mod lines;
 mod netstring;
+#[cfg(test)]
+mod oracle;
 mod transport;
 
 use std::borrow::Cow;
