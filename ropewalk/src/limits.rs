@@ -34,6 +34,22 @@ pub const LAYERS: usize = 16;
 /// Values that layers keep with one connection ([`Below::keep`](crate::protocol::Below::keep)).
 /// Cost: a pointer each, and the value. At it: the connection ends with `Failed`.
 pub const KEPT_VALUES: usize = 64;
+/// Files to be sent and descriptors to be passed that one connection may have waiting.
+/// Cost: a descriptor each. At it: `Flow::Full` for the last, and an error of the kind
+/// `Full` for the next, of which nothing is taken.
+pub const DESCRIPTORS_QUEUED: usize = 64;
+/// Descriptors that come with one piece of input: what Linux carries with one message.
+/// Cost: 1 KiB of a reading driver's stack while it reads. If the process has none left for
+/// them, the connection ends with `Failed`.
+pub const DESCRIPTORS_RECEIVED: usize = 253;
+/// A pull producer that wrote nothing when it was asked is asked again after this pause,
+/// doubling up to [`PULL_PAUSE_MAX`] while it writes nothing. Cost: a timer.
+pub const PULL_PAUSE: Duration = Duration::from_millis(1);
+/// See [`PULL_PAUSE`].
+pub const PULL_PAUSE_MAX: Duration = Duration::from_millis(100);
+/// Bytes of a file that one step gives the kernel to send. At it: other steps of the
+/// connection come first.
+pub const SEND_FILE_STEP_BYTES: usize = 256 * 1024;
 /// Named timers of one protocol or layer armed at a time. At it: the connection ends
 /// with `Failed`, since a protocol that arms them without end is broken.
 pub const TIMERS_PER_CONNECTION: usize = 256;

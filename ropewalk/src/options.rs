@@ -30,8 +30,23 @@ pub struct SocketOptions {
     /// Small answers leave at once (`TCP_NODELAY`). On by default.
     pub nodelay: Option<bool>,
     /// A silent peer is probed after so long (`SO_KEEPALIVE`, `TCP_KEEPIDLE`); whole
-    /// seconds. Off by default.
+    /// seconds. Off by default. On a live connection zero turns it off again.
     pub keepalive: Option<Duration>,
+    /// The time between two probes (`TCP_KEEPINTVL`); whole seconds. As the system has it by
+    /// default (75 s on Linux); of no effect where nothing is probed.
+    pub keepalive_interval: Option<Duration>,
+    /// Probes without an answer after which the connection is given up (`TCP_KEEPCNT`). As
+    /// the system has it by default (9 on Linux); of no effect where nothing is probed.
+    pub keepalive_count: Option<u32>,
+    /// What was sent and is not acknowledged for so long ends the connection
+    /// (`TCP_USER_TIMEOUT`, Linux); milliseconds, rounded up. As the system has it by default,
+    /// which is about a quarter of an hour; so it is again with zero.
+    pub user_timeout: Option<Duration>,
+    /// Zero: closing throws away what the peer has not got yet, and resets (`SO_LINGER` of 0
+    /// seconds); nothing is left in `TIME_WAIT`. Any other time is refused: the system would
+    /// block whoever closes, which is the loop. A close lingers in order by itself, for
+    /// [`Limits::linger`](crate::limits::Limits::linger).
+    pub linger: Option<Duration>,
     /// The address of ours from which to connect; port 0 is any. An address of the other
     /// family is not tried from it: that one fails, and the next has its turn. By default the
     /// system chooses.
@@ -47,6 +62,22 @@ pub struct SocketOptions {
     pub ttl: Option<u8>,
     /// The permissions of a Unix socket's file, as `0o660`.
     pub mode: Option<u32>,
+}
+
+impl SocketOptions {
+    /// What is said here and cannot be set once there is a connection.
+    pub(crate) fn only_before(&self) -> Option<&'static str> {
+        [
+            (self.backlog.is_some(), "the backlog"),
+            (self.reuse_address.is_some(), "reuse_address"),
+            (self.reuse_port.is_some(), "reuse_port"),
+            (self.timeout.is_some(), "the deadline to connect"),
+            (self.source.is_some(), "the address to connect from"),
+            (self.mode.is_some(), "the mode of a socket's file"),
+        ]
+        .into_iter()
+        .find_map(|(is_said, name)| is_said.then_some(name))
+    }
 }
 
 /// How one side of TLS is set: what a `tls:` endpoint says. Plain values; `tls` makes

@@ -2,6 +2,9 @@
 //! Owns: the questions, each answered by reading and not by assuming.
 //! Never: opens a socket, or keeps an answer that may change.
 
+/// A file, for those that carry one and do no I/O themselves.
+pub(crate) use std::fs::File;
+
 /// The first port that anybody may bind to; below it a privilege is needed. 0 if none is.
 ///
 /// ```

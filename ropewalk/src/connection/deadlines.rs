@@ -9,7 +9,8 @@ use std::time::Duration;
 use super::Connection;
 use crate::clock::Time;
 use crate::protocol::wire::{
-    ARM, BLOCKED, BROKEN, BUILT, CONNECTING, DEAD, DONE, IDLE, LINGERING, Pending, Phase, SHUT,
+    ARM, BLOCKED, BROKEN, BUILT, CONNECTING, DEAD, DONE, IDLE, LINGERING, PRODUCING, Pending,
+    Phase, QUEUED, SHUT,
 };
 use crate::protocol::{Context, Deadline, Kind, Reason, Timer};
 
@@ -18,7 +19,8 @@ use crate::protocol::{Context, Deadline, Kind, Reason, Timer};
 pub enum Due {
     /// A named timer, of the layer at this level or (from `TOP`) the protocol.
     Timer(usize, Timer),
-    /// A deadline of the connection's own, which has taken effect: go on with `next`.
+    /// A deadline of the connection's own, or a producer's pause, which has taken effect:
+    /// go on with `next`.
     Deadline,
 }
 
@@ -33,13 +35,19 @@ impl Connection {
             ends(Deadline::Linger, limits.linger)
         } else if wire.has(BROKEN) && cfg!(not(broken = "no_reset_deadline")) {
             Some((Phase::ResetHeld, limits.reset_held))
-        } else if wire.has(SHUT) && self.buffered() > 0 && cfg!(not(broken = "no_flush_deadline")) {
+        } else if wire.has(SHUT)
+            && (self.buffered() > 0 || wire.has(QUEUED | PRODUCING))
+            && cfg!(not(broken = "no_flush_deadline"))
+        {
             ends(Deadline::Flush, limits.flush)
         } else if in_handshake {
             ends(Deadline::Handshake, limits.handshake)
         } else if !wire.has(BUILT) && cfg!(not(broken = "no_start_deadline")) {
             ends(Deadline::Start, limits.start)
-        } else if wire.has(BLOCKED) && !wire.is_empty() && cfg!(not(broken = "no_write_stall")) {
+        } else if wire.has(BLOCKED)
+            && (!wire.is_empty() || wire.has(QUEUED))
+            && cfg!(not(broken = "no_write_stall"))
+        {
             ends(Deadline::WriteStall, limits.write_stall)
         } else {
             None
@@ -102,11 +110,15 @@ impl Connection {
 
     /// The instant at which the engine must ask [`Connection::due`].
     pub(super) fn next_wake(&self) -> Option<(Time, u64)> {
-        let rare = self.wire.rare.as_ref()?;
-        let timers = rare.timers.iter().map(|timer| (timer.at, timer.sequence));
-        let pending = rare.pending.map(|pending| (pending.at, pending.sequence));
-        let idle = rare.idle.map(|after| (rare.idle_since + after, rare.idle_sequence));
-        timers.chain(pending).chain(idle).chain(rare.total).min()
+        let rare = || self.wire.rare.iter();
+        let timers = rare().flat_map(|rare| &rare.timers);
+        let timers = timers.map(|timer| (timer.at, timer.sequence));
+        let pending = rare().filter_map(|rare| rare.pending);
+        let pending = pending.map(|pending| (pending.at, pending.sequence));
+        let idle =
+            rare().filter_map(|rare| Some((rare.idle_since + rare.idle?, rare.idle_sequence)));
+        let total = rare().filter_map(|rare| rare.total);
+        timers.chain(pending).chain(idle).chain(total).chain(self.asked_again_at()).min()
     }
 
     /// The engine's timer came: takes what is due at `now`, one thing at a time, so that
@@ -122,10 +134,13 @@ impl Connection {
         }
         let first = self.next_wake()?;
         self.wire.set(ARM);
-        let rare = self.wire.rare();
         if first.0 > now {
             return None;
         }
+        if self.ask_again(first) {
+            return Some(Due::Deadline);
+        }
+        let rare = self.wire.rare();
         let is_first = |at, sequence| (at, sequence) == first;
         if let Some(index) = rare.timers.iter().position(|t| is_first(t.at, t.sequence)) {
             let armed = rare.timers.remove(index);

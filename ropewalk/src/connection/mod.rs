@@ -13,6 +13,8 @@
 
 mod deadlines;
 mod held;
+mod producing;
+mod queue;
 mod reading;
 mod stack;
 
@@ -21,6 +23,8 @@ use std::fmt;
 
 pub use deadlines::Due;
 pub use held::HeldInput;
+pub use producing::Demand;
+pub use queue::Head;
 use stack::Stack;
 pub use stack::{Input, carry};
 pub(crate) use stack::{Remains, drop_guarded};
@@ -49,10 +53,14 @@ pub enum Step {
     Idle,
     /// Give the kernel what is unsent.
     Flush,
+    /// Have the driver do what [`Connection::head`] says, and tell.
+    Move,
     /// Call `pause_writing`.
     PauseWriting,
     /// Call `resume_writing`.
     ResumeWriting,
+    /// Call the producer.
+    Produce(Demand),
     /// The driver is to read, or not to.
     Reading(bool),
     /// The driver is to end our direction.
@@ -101,12 +109,13 @@ impl Connection {
     /// Bytes written and not the kernel's yet.
     #[inline]
     pub fn buffered(&self) -> usize {
-        self.wire.len() + self.pending_in_layers()
+        self.wire.len() + self.pending_in_layers() + self.pending_in_queue()
     }
 
     /// Whether a write would be taken.
     pub fn is_open(&self) -> bool {
-        !self.wire.has(SHUT | BROKEN | DEAD)
+        let is_shut = self.wire.has(SHUT) && !self.wire.has(PRODUCING);
+        !is_shut && !self.wire.has(BROKEN | DEAD)
     }
 
     /// Whether the protocol was built.
@@ -237,8 +246,9 @@ impl Connection {
         if self.wire.has(CONNECTING | CLOSING) || cfg!(broken = "reset_drops_input") {
             return self.wire.fail(why);
         }
-        let unsent = self.buffered() as u64;
+        let unsent = self.left_unsent();
         self.wire.out = None;
+        self.drop_queue();
         let rare = self.wire.rare();
         rare.unsent += unsent;
         rare.reason.get_or_insert(why);
@@ -283,21 +293,31 @@ impl Connection {
     }
 
     fn write_any(&mut self, data: &[u8], context: &Context) -> Flow {
-        if self.wire.has(SHUT | BROKEN | DEAD) && cfg!(not(broken = "write_after_close")) {
+        if !self.is_open() && cfg!(not(broken = "write_after_close")) || self.overruns(context) {
             return Flow::Closed;
         }
-        let (_, high) = self.wire.marks(context);
-        let limit = limits::hard_limit(high);
-        if cfg!(not(broken = "overrun")) && self.buffered() >= limit {
+        if self.wire.has(QUEUED) {
+            self.write_behind(data);
+        } else {
+            self.write_down(data, context);
+        }
+        if self.is_full(context) { self.full() } else { Flow::More }
+    }
+
+    /// Whether a write now begins at or past the hard limit; then it was the last.
+    fn overruns(&mut self, context: &Context) -> bool {
+        let limit = limits::hard_limit(self.wire.marks(context).1);
+        let overruns = cfg!(not(broken = "overrun")) && self.buffered() >= limit;
+        if overruns {
             self.wire.fail(Reason::new(Kind::Overrun));
-            return Flow::Closed;
         }
-        self.write_down(data, context);
-        if self.buffered() > high {
-            self.wire.set(OWED);
-            return Flow::Full;
-        }
-        Flow::More
+        overruns
+    }
+
+    /// The answer `Full`, for which a resume is owed.
+    fn full(&mut self) -> Flow {
+        self.wire.set(OWED);
+        Flow::Full
     }
 
     /// See [`Transport::close`](crate::Transport::close).
@@ -393,7 +413,7 @@ impl Connection {
         if self.wire.has(CONNECTING) {
             return self.arm();
         }
-        let step = self.step_out();
+        let step = self.step_out(context);
         if !matches!(step, Step::Idle) {
             return step;
         }
@@ -431,7 +451,8 @@ impl Connection {
             }
             return;
         }
-        if wire.has(SHUT) && !wire.has(FINISHED) && self.finish_layers(context) {
+        let ends = wire.has(SHUT) && !wire.has(FINISHED | PRODUCING | QUEUED);
+        if ends && self.finish_layers(context) {
             self.wire.set(FINISHED);
         }
         let wire = &mut self.wire;
@@ -454,11 +475,14 @@ impl Connection {
         }
     }
 
-    fn step_out(&mut self) -> Step {
-        let wire = &mut self.wire;
-        if !wire.has(BLOCKED) && !wire.unsent().is_empty() {
+    fn step_out(&mut self, context: &Context) -> Step {
+        if !self.wire.has(BLOCKED) && !self.wire.unsent().is_empty() {
             return Step::Flush;
         }
+        if self.wire.has(QUEUED) && self.queue_can_move(context) {
+            return Step::Move;
+        }
+        let wire = &mut self.wire;
         if !wire.has(FINISHED) || !wire.is_empty() {
             return Step::Idle;
         }
@@ -469,26 +493,6 @@ impl Connection {
         if !wire.has(FIN_SENT) && (wire.has(LINGERING) || !wire.has(CLOSING)) {
             wire.set(FIN_SENT);
             return Step::ShutdownWrite;
-        }
-        Step::Idle
-    }
-
-    /// `pause_writing` and `resume_writing`. Every `Full` is owed a resume, even if the
-    /// kernel took everything before a pause was told.
-    fn step_marks(&mut self, context: &Context) -> Step {
-        if !self.wire.has(BUILT) || self.wire.has(CLOSING | BROKEN) {
-            return Step::Idle;
-        }
-        let (low, high) = self.wire.marks(context);
-        if self.wire.has(OWED) && !self.wire.has(WRITE_PAUSED) && self.buffered() > high {
-            self.wire.set(WRITE_PAUSED);
-            return Step::PauseWriting;
-        }
-        let owed =
-            if cfg!(broken = "resume_not_owed") { WRITE_PAUSED } else { OWED | WRITE_PAUSED };
-        if self.wire.has(owed) && self.buffered() <= low {
-            self.wire.clear(OWED | WRITE_PAUSED);
-            return Step::ResumeWriting;
         }
         Step::Idle
     }
@@ -553,7 +557,7 @@ impl Connection {
 
     fn final_reason(&mut self) -> Reason {
         let undelivered = self.stack.as_ref().map_or(0, |stack| stack.held.bytes()) as u64;
-        let left = self.buffered() as u64;
+        let left = self.left_unsent();
         let in_order = if self.wire.has(EOF_TOLD) { Kind::PeerClosed } else { Kind::Closed };
         let dropped = self.wire.rare.as_ref().map_or(0, |rare| rare.unsent);
         let why = self.wire.rare.as_mut().and_then(|rare| rare.reason.take());
@@ -577,6 +581,7 @@ impl Connection {
         if let Some(out) = self.wire.out.take() {
             context.give_out(out);
         }
+        self.drop_queue();
         self.wire.set(DEAD | LOST);
     }
 }

@@ -7,19 +7,25 @@ use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::held::{Held, Item};
+use super::producing::Producing;
+use super::queue::Queue;
 use super::{Connection, TOP};
 use crate::protocol::wire::{
-    BUILT, CLOSING, DEAD, DISCARDED, EOF_TOLD, HELD, LINGERING, RETIRING, STACKED, Wire,
+    BUILT, CLOSING, DEAD, DISCARDED, EOF_TOLD, HELD, LINGERING, PASSING, QUEUED, RETIRING, STACKED,
+    Wire,
 };
 use crate::protocol::{Below, Context, Event, Layer, Reason, Timer, Up, UpItem};
 
-/// The layers, and the input that waits: allocated when there is either.
+/// The layers, the input that waits, and what stands above them: allocated when there is
+/// any.
 #[derive(Default)]
 pub(crate) struct Stack {
     pub(crate) layers: Vec<Box<dyn Layer>>,
     pub(crate) held: Held,
     /// Layers (from the top) that were told to finish.
     pub(crate) finishing: usize,
+    pub(crate) producing: Option<Producing>,
+    pub(crate) queue: Queue,
 }
 
 /// What reaches a layer or the protocol.
@@ -256,11 +262,22 @@ impl Connection {
         }
         if stack.layers.is_empty() {
             self.wire.clear(STACKED);
-            if stack.held.is_empty() {
-                self.stack = None;
-            }
+            self.drop_empty_stack();
         } else if self.wire.rare.as_ref().is_none_or(|rare| rare.retired == 0) {
             self.wire.clear(RETIRING);
+        }
+    }
+
+    /// With nothing in it any more, it is given back.
+    pub(super) fn drop_empty_stack(&mut self) {
+        let is_empty = self.stack.as_ref().is_some_and(|stack| {
+            stack.layers.is_empty()
+                && stack.held.is_empty()
+                && stack.producing.is_none()
+                && stack.queue.is_empty()
+        });
+        if is_empty {
+            self.stack = None;
         }
     }
 
@@ -269,6 +286,11 @@ impl Connection {
     pub(crate) fn push_layer(&mut self, layer: Box<dyn Layer>, context: &Context) {
         if self.wire.has(CLOSING | DEAD) {
             return;
+        }
+        if self.wire.has(QUEUED | PASSING) {
+            // What is queued was to go past it, and descriptors could.
+            let cause = "a layer was pushed while files or descriptors were sent or received";
+            return self.wire.fail(Reason::failed(cause));
         }
         let stack = self.stack.get_or_insert_default();
         if stack.layers.len() >= crate::limits::LAYERS {
@@ -304,6 +326,7 @@ impl Drop for Remains {
     fn drop(&mut self) {
         if let Some(stack) = &mut self.stack {
             stack.layers.drain(..).for_each(drop_guarded);
+            drop_guarded(stack.producing.take());
             while let Some(item) = stack.held.pop(|_| true) {
                 drop_guarded(item);
             }

@@ -5,6 +5,7 @@
 //! connection's life.
 
 use std::cell::{Cell, RefCell};
+use std::fs::File;
 use std::io;
 use std::net::IpAddr;
 use std::rc::{Rc, Weak};
@@ -14,15 +15,15 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, poll};
 use socket2::Socket;
 
-use super::datagram;
 use super::stream::{self, Bound};
 use super::wakeup::{Alarm, Orders, Ring, alarm};
+use super::{datagram, file, passing, settings};
 use crate::addr::Addr;
 use crate::clock::{Clock, MachineClock};
-use crate::engine::{DatagramEntry, Driver, Engine, Entry, Reply, Sent, Wake};
+use crate::engine::{DatagramEntry, Driver, Engine, Entry, Files, Reply, Sent, Wake};
 use crate::limits;
 use crate::options::SocketOptions;
-use crate::protocol::{ConnectionId, Out};
+use crate::protocol::{ConnectionId, Descriptor, Out};
 use crate::socket::{Resolver, lookup_ips, timespec};
 
 /// The driver of a connection's own thread.
@@ -45,6 +46,8 @@ pub struct BlockingIo {
     /// The kernel said that both directions ended, and nobody reads: it would say so
     /// again at once, so it is not asked before somebody does.
     hung_up: Cell<bool>,
+    /// Descriptors are received.
+    passing: Cell<bool>,
 }
 
 /// A listening socket under this driver.
@@ -113,7 +116,7 @@ impl Blocking {
     /// It cannot be made non-blocking.
     pub fn io(socket: Socket) -> io::Result<BlockingIo> {
         socket.set_nonblocking(true)?;
-        Ok(BlockingIo { socket, hung_up: Cell::new(false) })
+        Ok(BlockingIo::new(socket))
     }
 
     fn wanted(entry: &Entry<Self>) -> Option<PollFlags> {
@@ -173,7 +176,7 @@ impl Blocking {
         let mut buffer = self.buffer.borrow_mut();
         let mut left = limits::TURN_READ_BYTES;
         while left > 0 && entry.head.connection.borrow().is_reading() {
-            match stream::recv(&entry.head.io.socket, &mut buffer) {
+            match BlockingIo::recv(engine, entry, &mut buffer) {
                 Ok(0) => return engine.on_eof(entry),
                 Ok(count) => {
                     engine.on_data(entry, &buffer[..count]);
@@ -251,7 +254,7 @@ impl Blocking {
             }
             match stream::accept(&bound.socket) {
                 Ok((socket, peer)) => {
-                    let io = BlockingIo { socket, hung_up: Cell::new(false) };
+                    let io = BlockingIo::new(socket);
                     engine.on_accepted(number, io, &peer);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
@@ -261,6 +264,24 @@ impl Blocking {
                     }
                 }
             }
+        }
+    }
+}
+
+impl BlockingIo {
+    fn new(socket: Socket) -> BlockingIo {
+        BlockingIo { socket, hung_up: Cell::new(false), passing: Cell::new(false) }
+    }
+
+    fn recv(
+        engine: &Rc<Engine<Blocking>>,
+        entry: &Entry<Blocking>,
+        buffer: &mut [u8],
+    ) -> io::Result<usize> {
+        let io = &entry.head.io;
+        match io.passing.get() {
+            true => passing::recv(engine, entry, &io.socket, buffer),
+            false => stream::recv(&io.socket, buffer),
         }
     }
 }
@@ -386,7 +407,7 @@ impl Driver for Blocking {
     ) -> io::Result<BlockingIo> {
         let socket = stream::connect(to, options)?;
         self.connections.borrow_mut().push(id);
-        Ok(BlockingIo { socket, hung_up: Cell::new(false) })
+        Ok(BlockingIo::new(socket))
     }
 
     fn start(&self, id: ConnectionId, _: &BlockingIo) -> io::Result<()> {
@@ -441,6 +462,40 @@ impl Driver for Blocking {
 
     fn local_addr(&self, io: &BlockingIo) -> Addr {
         stream::local_addr(&io.socket)
+    }
+
+    fn tune(&self, io: &BlockingIo, options: &SocketOptions) -> io::Result<()> {
+        settings::tune(&io.socket, options)
+    }
+
+    fn files(&self) -> &'static dyn Files {
+        &file::Disk
+    }
+
+    fn send_file(
+        &self,
+        _: ConnectionId,
+        io: &BlockingIo,
+        file: &File,
+        at: u64,
+        most: usize,
+    ) -> io::Result<Sent> {
+        file::send(&io.socket, file, at, most)
+    }
+
+    fn send_descriptor(
+        &self,
+        _: ConnectionId,
+        io: &BlockingIo,
+        descriptor: &Descriptor,
+        data: &[u8],
+    ) -> io::Result<Sent> {
+        passing::send(&io.socket, descriptor, data)
+    }
+
+    fn accept_descriptors(&self, io: &BlockingIo, on: bool) -> io::Result<()> {
+        io.passing.set(on);
+        Ok(())
     }
 
     fn bind_datagrams(

@@ -7,6 +7,8 @@ mod blocking;
 #[cfg(unix)]
 pub(crate) mod children;
 mod datagram;
+mod file;
+mod passing;
 mod poll;
 mod relay;
 mod settings;

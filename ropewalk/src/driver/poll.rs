@@ -7,6 +7,7 @@
 //! failed; there it reads until the kernel says no.
 
 use std::cell::{Cell, RefCell};
+use std::fs::File;
 use std::io;
 use std::net::IpAddr;
 use std::rc::{Rc, Weak};
@@ -17,15 +18,17 @@ use mio::event::Event;
 use mio::{Events, Interest, Registry, Token, Waker};
 use socket2::Socket;
 
-use super::datagram;
 use super::source::Source;
 use super::stream::{self, UnixFile};
+use super::{datagram, file, passing, settings};
 use crate::addr::Addr;
 use crate::clock::{Clock, MachineClock};
-use crate::engine::{DATAGRAM_SLOT, DatagramEntry, Driver, Engine, Entry, Reply, Sent, Wake};
+use crate::engine::{
+    DATAGRAM_SLOT, DatagramEntry, Driver, Engine, Entry, Files, Reply, Sent, Wake,
+};
 use crate::limits;
 use crate::options::SocketOptions;
-use crate::protocol::{ConnectionId, Out};
+use crate::protocol::{ConnectionId, Descriptor, Out};
 use crate::socket::{Resolver, lookup_ips};
 
 /// The readiness driver.
@@ -64,6 +67,8 @@ pub struct PollIo {
     drain: Cell<bool>,
     /// One of a pair within this process: closing it resets nobody, whatever is unread.
     within: bool,
+    /// Descriptors are received.
+    passing: Cell<bool>,
 }
 
 /// A listening socket under this driver.
@@ -209,7 +214,7 @@ impl Poll {
         }
         if head.connection.borrow().is_reading() {
             if odd || event.is_readable() {
-                self.read(engine, entry, buffer);
+                self.read_any(engine, entry, buffer);
             }
         } else if odd {
             // Nobody reads, so the socket is asked what happened.
@@ -282,16 +287,41 @@ impl Poll {
     }
 
     /// Reads until the kernel has no more, the protocol wants no more, or the budget is
-    /// spent. The connection is reading when this is called.
+    /// spent. The connection is reading when this is called, and receives no descriptors.
     #[inline]
     fn read(&self, engine: &Rc<Engine<Self>>, entry: &Entry<Self>, buffer: &mut [u8]) {
+        let source = &entry.head.io.source;
+        self.read_by(engine, entry, buffer, |buffer| source.recv(buffer));
+    }
+
+    /// The same for any that is reading.
+    #[inline(never)] // as above
+    fn read_any(&self, engine: &Rc<Engine<Self>>, entry: &Entry<Self>, buffer: &mut [u8]) {
+        if !entry.head.io.passing.get() {
+            return self.read(engine, entry, buffer);
+        }
+        let socket = entry.head.io.source.socket();
+        let recv = |buffer: &mut [u8]| passing::recv(engine, entry, socket, buffer);
+        self.read_by(engine, entry, buffer, recv);
+    }
+
+    #[inline]
+    fn read_by(
+        &self,
+        engine: &Rc<Engine<Self>>,
+        entry: &Entry<Self>,
+        buffer: &mut [u8],
+        recv: impl Fn(&mut [u8]) -> io::Result<usize>,
+    ) {
         let io = &entry.head.io;
         let mut left = limits::TURN_READ_BYTES;
         loop {
-            match io.source.recv(buffer) {
+            match recv(buffer) {
                 Ok(count @ 1..) => {
                     engine.on_data(entry, buffer.get(..count).unwrap_or_default());
-                    if count < buffer.len() && !io.drain.get() && cfg!(not(windows)) {
+                    // A message with descriptors ends a read early, and more may wait.
+                    let is_all = count < buffer.len() && !io.drain.get() && !io.passing.get();
+                    if is_all && cfg!(not(windows)) {
                         return;
                     }
                     if !entry.head.connection.borrow().is_reading() {
@@ -333,7 +363,7 @@ impl Poll {
                 Ready::Read(id) => {
                     if let Some(entry) = engine.entry(id) {
                         if entry.head.connection.borrow().is_reading() {
-                            self.read(engine, &entry, buffer);
+                            self.read_any(engine, &entry, buffer);
                         }
                     }
                 }
@@ -350,6 +380,7 @@ impl PollIo {
             registered: Cell::new(false),
             drain: Cell::new(false),
             within: false,
+            passing: Cell::new(false),
         }
     }
 }
@@ -481,7 +512,7 @@ impl Driver for Poll {
         let mut turn = self.turn.borrow_mut();
         entry.head.io.drain.set(true);
         if entry.head.connection.borrow().is_reading() {
-            self.read(engine, entry, &mut turn.buffer);
+            self.read_any(engine, entry, &mut turn.buffer);
         }
     }
 
@@ -501,6 +532,40 @@ impl Driver for Poll {
 
     fn local_addr(&self, io: &PollIo) -> Addr {
         stream::local_addr(io.source.socket())
+    }
+
+    fn tune(&self, io: &PollIo, options: &SocketOptions) -> io::Result<()> {
+        settings::tune(io.source.socket(), options)
+    }
+
+    fn files(&self) -> &'static dyn Files {
+        &file::Disk
+    }
+
+    fn send_file(
+        &self,
+        _: ConnectionId,
+        io: &PollIo,
+        file: &File,
+        at: u64,
+        most: usize,
+    ) -> io::Result<Sent> {
+        file::send(io.source.socket(), file, at, most)
+    }
+
+    fn send_descriptor(
+        &self,
+        _: ConnectionId,
+        io: &PollIo,
+        descriptor: &Descriptor,
+        data: &[u8],
+    ) -> io::Result<Sent> {
+        passing::send(io.source.socket(), descriptor, data)
+    }
+
+    fn accept_descriptors(&self, io: &PollIo, on: bool) -> io::Result<()> {
+        io.passing.set(on);
+        Ok(())
     }
 
     fn bind_datagrams(

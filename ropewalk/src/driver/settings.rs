@@ -3,13 +3,14 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
-use socket2::{Socket, TcpKeepalive};
+use socket2::Socket;
 
 use crate::addr::{Addr, Target};
 use crate::error::{NO_SOURCE, describe_io};
 use crate::options::SocketOptions;
-use crate::socket::check_source;
+use crate::socket::{KeepAlive, check_source, probing, sys, user_timeout};
 
 /// What every socket of an address takes, before it is bound or connected.
 pub(crate) fn apply(socket: &Socket, at: &Addr, options: &SocketOptions) -> io::Result<()> {
@@ -17,6 +18,11 @@ pub(crate) fn apply(socket: &Socket, at: &Addr, options: &SocketOptions) -> io::
     if options.reuse_port == Some(true) {
         reuse_port(socket)?;
     }
+    apply_ip(socket, *ip, options)
+}
+
+/// What can be set at any time: where packets go, and how far.
+fn apply_ip(socket: &Socket, ip: SocketAddr, options: &SocketOptions) -> io::Result<()> {
     if let Some(mark) = options.mark {
         set_mark(socket, mark)?;
     }
@@ -31,11 +37,56 @@ pub(crate) fn apply(socket: &Socket, at: &Addr, options: &SocketOptions) -> io::
 /// saves a call for each.
 pub(crate) fn apply_tcp(socket: &Socket, options: &SocketOptions) -> io::Result<()> {
     // Without it a small answer waits for the peer's acknowledgement of the one before.
-    if options.nodelay != Some(false) {
-        socket.set_tcp_nodelay(true)?;
+    let nodelay = Some(options.nodelay != Some(false)).filter(|nodelay| *nodelay);
+    tune_tcp(socket, &SocketOptions { nodelay, ..options.clone() })
+}
+
+/// What is said is set, on a connection; the rest stays.
+pub(crate) fn tune(socket: &Socket, options: &SocketOptions) -> io::Result<()> {
+    check(options)?;
+    let Addr::Ip(ip) = super::stream::local_addr(socket) else { return Ok(()) };
+    apply_ip(socket, ip, options)?;
+    tune_tcp(socket, options)
+}
+
+/// Whether all of it can be set on a connection.
+pub(crate) fn check(options: &SocketOptions) -> io::Result<()> {
+    if let Some(name) = options.only_before() {
+        let cause = format!("{name} is set before there is a connection");
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, cause));
     }
+    check_linger(options)
+}
+
+fn check_linger(options: &SocketOptions) -> io::Result<()> {
+    if options.linger.is_some_and(|linger| !linger.is_zero()) {
+        let cause = "a close that lingers in the system blocks the loop: `linger` is zero or \
+                     not given, and a close lingers by itself";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, cause));
+    }
+    Ok(())
+}
+
+fn tune_tcp(socket: &Socket, options: &SocketOptions) -> io::Result<()> {
+    check_linger(options)?;
+    if let Some(nodelay) = options.nodelay {
+        socket.set_tcp_nodelay(nodelay)?;
+    }
+    let probes = KeepAlive {
+        idle: options.keepalive.filter(|after| !after.is_zero()),
+        interval: options.keepalive_interval,
+        count: options.keepalive_count,
+    };
+    let timeout = options.user_timeout.map(user_timeout).transpose()?;
+    for (level, name, value) in probing(probes)?.into_iter().chain(timeout) {
+        sys::set_option(socket, level, name, &value.to_ne_bytes())?;
+    }
+    // Switched last: what is refused leaves it as it was.
     if let Some(after) = options.keepalive {
-        socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(after))?;
+        socket.set_keepalive(!after.is_zero())?;
+    }
+    if options.linger.is_some() {
+        socket.set_linger(Some(Duration::ZERO))?;
     }
     Ok(())
 }

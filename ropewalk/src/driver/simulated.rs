@@ -25,9 +25,10 @@ pub use datagrams::SimulatedDatagrams;
 pub use places::Reach;
 
 use super::weather::{Random, Weather};
+use super::{file, settings};
 use crate::addr::Addr;
 use crate::clock::{Clock, Time, VirtualClock};
-use crate::engine::{DatagramEntry, Driver, Engine, Entry, Reply, Sent, Wake};
+use crate::engine::{DatagramEntry, Driver, Engine, Entry, Files, Reply, Sent, Wake};
 use crate::limits;
 use crate::options::SocketOptions;
 use crate::protocol::{ConnectionId, Out};
@@ -480,6 +481,14 @@ impl Driver for Simulated {
 
     fn local_addr(&self, io: &SimulatedIo) -> Addr {
         Addr::Memory(io.end as u64)
+    }
+
+    fn tune(&self, _: &SimulatedIo, options: &SocketOptions) -> io::Result<()> {
+        settings::check(options)
+    }
+
+    fn files(&self) -> &'static dyn Files {
+        &file::Disk
     }
 
     fn bind_datagrams(

@@ -21,11 +21,11 @@ use rustix::event::{EventfdFlags, eventfd};
 use rustix::net::{RecvFlags, recv};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
-use super::settings;
 use super::stream;
+use super::{file, settings};
 use crate::addr::Addr;
 use crate::clock::{Clock, MachineClock};
-use crate::engine::{Driver, Engine, Entry, Reply, Sent, Wake};
+use crate::engine::{Driver, Engine, Entry, Files, Reply, Sent, Wake};
 use crate::limits;
 use crate::options::SocketOptions;
 use crate::protocol::{ConnectionId, Out};
@@ -553,6 +553,14 @@ impl Driver for Uring {
 
     fn local_addr(&self, io: &UringIo) -> Addr {
         stream::local_addr(&io.socket)
+    }
+
+    fn tune(&self, io: &UringIo, options: &SocketOptions) -> io::Result<()> {
+        settings::tune(&io.socket, options)
+    }
+
+    fn files(&self) -> &'static dyn Files {
+        &file::Disk
     }
 }
 

@@ -18,7 +18,8 @@ use super::{DatagramEntry, Engine, Entry};
 use crate::addr::Addr;
 use crate::clock::Clock;
 use crate::options::SocketOptions;
-use crate::protocol::{ConnectionId, Out};
+use crate::protocol::{ConnectionId, Descriptor, Out};
+use crate::sys::File;
 
 /// Does the I/O of an engine.
 pub trait Driver: Sized + 'static {
@@ -96,6 +97,54 @@ pub trait Driver: Sized + 'static {
     /// This end's address.
     fn local_addr(&self, io: &Self::Io) -> Addr;
 
+    /// Sets what these options say, and leaves the rest; `InvalidInput` for what a live
+    /// connection cannot change.
+    fn tune(&self, io: &Self::Io, options: &SocketOptions) -> io::Result<()> {
+        let _ = (io, options);
+        Err(lacks("options"))
+    }
+
+    // Files and descriptors. A driver that has none leaves these as they are.
+
+    /// Reads the files that are sent.
+    fn files(&self) -> &'static dyn Files {
+        &NoFiles
+    }
+
+    /// Has the kernel send from a file what it takes now, at most `most` bytes. No bytes and
+    /// not blocked: the file ends there. `Unsupported`: it is to be read.
+    fn send_file(
+        &self,
+        id: ConnectionId,
+        io: &Self::Io,
+        file: &File,
+        at: u64,
+        most: usize,
+    ) -> io::Result<Sent> {
+        let _ = (id, io, file, at, most);
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Gives the kernel a descriptor with the first of these bytes, of which it takes what it
+    /// can. Only for a Unix socket.
+    fn send_descriptor(
+        &self,
+        id: ConnectionId,
+        io: &Self::Io,
+        descriptor: &Descriptor,
+        data: &[u8],
+    ) -> io::Result<Sent> {
+        let _ = (id, io, descriptor, data);
+        Err(lacks("descriptors to pass"))
+    }
+
+    /// Reports the descriptors that come, by [`Engine::on_descriptors`], before the bytes
+    /// that carried them; or no more.
+    fn accept_descriptors(&self, io: &Self::Io, on: bool) -> io::Result<()> {
+        let _ = (io, on);
+        Err(lacks("descriptors to pass"))
+    }
+
     // Datagrams. A driver that has none leaves these as they are.
 
     /// Binds a datagram socket, and answers with the address bound.
@@ -105,7 +154,7 @@ pub trait Driver: Sized + 'static {
         options: &SocketOptions,
     ) -> io::Result<(Self::Datagrams, Addr)> {
         let _ = (at, options);
-        Err(no_datagrams())
+        Err(lacks("datagrams"))
     }
 
     /// Opens a datagram socket to one peer, and answers with its own address. Sends
@@ -116,13 +165,13 @@ pub trait Driver: Sized + 'static {
         options: &SocketOptions,
     ) -> io::Result<(Self::Datagrams, Addr)> {
         let _ = (to, options);
-        Err(no_datagrams())
+        Err(lacks("datagrams"))
     }
 
     /// Begins to receive: [`Engine::on_datagram`], [`Engine::on_datagram_error`].
     fn start_datagrams(&self, number: u32, io: &Self::Datagrams) -> io::Result<()> {
         let _ = (number, io);
-        Err(no_datagrams())
+        Err(lacks("datagrams"))
     }
 
     /// Gives the kernel one datagram, to this address or the socket's peer. `false`: it
@@ -136,7 +185,7 @@ pub trait Driver: Sized + 'static {
         to: Option<&Addr>,
     ) -> io::Result<bool> {
         let _ = (number, io, data, to);
-        Err(no_datagrams())
+        Err(lacks("datagrams"))
     }
 
     /// Receives what has arrived, now, within a turn's budget.
@@ -145,8 +194,8 @@ pub trait Driver: Sized + 'static {
     }
 }
 
-fn no_datagrams() -> io::Error {
-    io::Error::new(io::ErrorKind::Unsupported, "this driver has no datagrams")
+fn lacks(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, format!("this driver has no {what}"))
 }
 
 /// What the kernel took.
@@ -156,6 +205,28 @@ pub struct Sent {
     pub bytes: usize,
     /// It did not take all; [`Engine::on_writable`] (or `on_sent`) will follow.
     pub blocked: bool,
+}
+
+/// Reads files: what of sending one is no matter of a connection's socket.
+pub trait Files {
+    /// How long a file is; `InvalidInput` if it is no regular one, whose reading could wait
+    /// for more than a disk.
+    fn length_of(&self, file: &File) -> io::Result<u64>;
+
+    /// Reads from a file, there, as much as there is. May move where the file stands.
+    fn read(&self, file: &File, at: u64, buffer: &mut [u8]) -> io::Result<usize>;
+}
+
+struct NoFiles;
+
+impl Files for NoFiles {
+    fn length_of(&self, _: &File) -> io::Result<u64> {
+        Err(lacks("files"))
+    }
+
+    fn read(&self, _: &File, _: u64, _: &mut [u8]) -> io::Result<usize> {
+        Err(lacks("files"))
+    }
 }
 
 /// Takes the addresses of a name, on any thread.

@@ -10,7 +10,12 @@ use super::driver::Driver;
 use super::{Engine, Head};
 use crate::addr::Addr;
 use crate::clock::Time;
-use crate::protocol::{Flow, Handle, Layer, Mailbox, Net, Reason, Timer, Transport};
+use crate::error::{Error, Operation, Result};
+use crate::options::SocketOptions;
+use crate::protocol::{
+    Descriptor, Flow, Handle, Layer, Mailbox, Net, Producer, Reason, Streaming, Timer, Transport,
+};
+use crate::sys::File;
 
 /// Lent to one callback.
 pub(crate) struct Port<'a, D: Driver> {
@@ -54,6 +59,50 @@ impl<D: Driver> Transport for Port<'_, D> {
 
     fn unread(&mut self, count: usize) {
         self.head.connection.borrow_mut().unread(count);
+    }
+
+    fn register_producer(
+        &mut self,
+        producer: Box<dyn Producer>,
+        streaming: Streaming,
+    ) -> Result<()> {
+        // A refused one is dropped after the borrow.
+        let mut producer = Some(producer);
+        self.head.connection.borrow_mut().register_producer(&mut producer, streaming)
+    }
+
+    fn unregister_producer(&mut self) {
+        let producer = self.head.connection.borrow_mut().unregister_producer();
+        drop(producer);
+    }
+
+    fn send_file(&mut self, file: File, offset: u64, count: Option<u64>) -> Result<Flow> {
+        let length = self.engine.driver.files().length_of(&file);
+        let length =
+            length.map_err(|error| Error::from_io(Operation::Send, self.peer_addr(), error))?;
+        let mut connection = self.head.connection.borrow_mut();
+        connection.send_file(file, length, offset, count, &self.engine.context)
+    }
+
+    fn send_descriptor(&mut self, descriptor: Descriptor, data: &[u8]) -> Result<Flow> {
+        let mut connection = self.head.connection.borrow_mut();
+        connection.send_descriptor(descriptor, data, &self.engine.context)
+    }
+
+    fn accept_descriptors(&mut self, on: bool) -> Result<()> {
+        let mut connection = self.head.connection.borrow_mut();
+        connection.can_pass()?;
+        let accepted = self.engine.driver.accept_descriptors(&self.head.io, on);
+        accepted.map_err(|error| Error::from_io(Operation::Configure, connection.peer(), error))?;
+        connection.set_passing(on);
+        Ok(())
+    }
+
+    fn tune(&mut self, options: &SocketOptions) -> Result<()> {
+        self.engine
+            .driver
+            .tune(&self.head.io, options)
+            .map_err(|error| Error::from_io(Operation::Configure, self.peer_addr(), error))
     }
 
     fn set_water_marks(&mut self, low: usize, high: usize) {

@@ -220,8 +220,10 @@ impl<D: Driver> Engine<D> {
         match step {
             Step::Idle => return false,
             Step::Flush => self.flush(entry),
+            Step::Move => self.move_queue(entry),
             Step::PauseWriting => self.callback(entry, |seat, port| seat.pause_writing(port)),
             Step::ResumeWriting => self.callback(entry, |seat, port| seat.resume_writing(port)),
+            Step::Produce(demand) => self.produce(entry, demand),
             Step::Reading(on) => {
                 self.driver.reading(head.id, &head.io, on);
                 if let Some(observer) = &self.observer {
@@ -263,7 +265,7 @@ impl<D: Driver> Engine<D> {
         self.observe_sent(entry, bytes);
     }
 
-    fn observe_sent(&self, entry: &Entry<D>, bytes: usize) {
+    pub(super) fn observe_sent(&self, entry: &Entry<D>, bytes: usize) {
         if let Some(observer) = &self.observer {
             if bytes > 0 {
                 observer.moved(entry.head.id, Direction::Out, bytes);
@@ -281,6 +283,7 @@ impl<D: Driver> Engine<D> {
             connection.existing_mailbox().filter(|_| !lives_on).inspect(|gone| gone.mark_gone());
             (connection.is_built(), connection.is_connecting())
         };
+        self.stop_producer(entry, why);
         if built && cfg!(not(broken = "lost_skipped")) {
             let mut port = Port { engine: self, head };
             self.guarded("connection_lost", || {

@@ -44,6 +44,7 @@ mod factory;
 mod handle;
 mod layer;
 mod net;
+mod producer;
 mod reason;
 mod transport;
 pub(crate) mod wire;
@@ -62,6 +63,7 @@ pub use net::{
     CancelLookup, Connector, ConnectorState, Listener, Lookup, Net, Postpone, Reconnect, Resolved,
     StopListening, TimerHandle,
 };
+pub use producer::{Descriptor, Producer, Streaming};
 pub use reason::{By, Deadline, Kind, Reason};
 pub use transport::{Event, Flow, Timer, Transport};
 pub use wire::{Out, Wire};

@@ -172,6 +172,7 @@ pub use self::sys::{BorrowedDescriptor, Descriptor};
 pub use self::sys::{Ioctl, ReceiveAll};
 pub use self::transfer::Received;
 pub use self::tuning::KeepAlive;
+pub(crate) use self::tuning::{probing, user_timeout};
 use crate::addr::{Addr, Target};
 use crate::error::{Error, Operation, Result};
 use crate::limits;

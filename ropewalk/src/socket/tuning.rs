@@ -61,15 +61,8 @@ impl Socket {
     pub fn set_keep_alive(&self, keep_alive: impl Into<Option<KeepAlive>>) -> Result<()> {
         let keep_alive = keep_alive.into();
         // What is refused leaves it as it was: it is switched last.
-        let KeepAlive { idle, interval, count } = keep_alive.unwrap_or_default();
-        for (name, value) in [
-            (sys::options::KEEP_IDLE, idle.map(whole_seconds)),
-            (sys::options::KEEP_INTERVAL, interval.map(whole_seconds)),
-            (sys::options::KEEP_COUNT, count.map(u64::from)),
-        ] {
-            if let Some(value) = value {
-                self.set_option(IPPROTO_TCP, name, within(value)?)?;
-            }
+        for (level, name, value) in probing(keep_alive.unwrap_or_default())? {
+            self.set_option(level, name, value)?;
         }
         self.set_option(SOL_SOCKET, SO_KEEPALIVE, keep_alive.is_some().into())
     }
@@ -121,13 +114,12 @@ impl Socket {
     /// ```
     #[doc(alias = "TCP_USER_TIMEOUT")]
     pub fn set_user_timeout(&self, timeout: Option<Duration>) -> Result<()> {
-        let name = lacking(sys::options::USER_TIMEOUT, "a timeout of what was sent")?;
         if timeout == Some(Duration::ZERO) {
             let cause = "no time was given, which the system takes as its default: that is `None`";
             return Err(Error::new(Operation::Configure, ErrorKind::InvalidInput, cause));
         }
-        let millis = timeout.unwrap_or_default().as_nanos().div_ceil(1_000_000);
-        self.set_option(IPPROTO_TCP, name, within(millis)?)
+        let (level, name, value) = user_timeout(timeout.unwrap_or_default())?;
+        self.set_option(level, name, value)
     }
 
     /// What [`Socket::set_user_timeout`] has set.
@@ -498,6 +490,24 @@ impl Socket {
             other => lacking(None, &format!("a number of routers for a socket of {other}")),
         }
     }
+}
+
+/// How a silent peer is probed, as the system's options: level, name, value.
+pub(crate) fn probing(keep_alive: KeepAlive) -> Result<Vec<(i32, i32, i32)>> {
+    let KeepAlive { idle, interval, count } = keep_alive;
+    let options = [
+        (sys::options::KEEP_IDLE, idle.map(whole_seconds)),
+        (sys::options::KEEP_INTERVAL, interval.map(whole_seconds)),
+        (sys::options::KEEP_COUNT, count.map(u64::from)),
+    ];
+    let said = options.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    said.map(|(name, value)| Ok((IPPROTO_TCP, name, within(value)?))).collect()
+}
+
+/// The timeout of what was sent, as the system's option; zero is its default.
+pub(crate) fn user_timeout(timeout: Duration) -> Result<(i32, i32, i32)> {
+    let name = lacking(sys::options::USER_TIMEOUT, "a timeout of what was sent")?;
+    Ok((IPPROTO_TCP, name, within(timeout.as_nanos().div_ceil(1_000_000))?))
 }
 
 /// A part of a second counts as one.

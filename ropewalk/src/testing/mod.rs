@@ -47,6 +47,7 @@ mod every_split;
 mod layer_bench;
 mod network;
 mod recorded_net;
+mod recorded_sending;
 mod recorder;
 
 pub use every_split::{THREE_WAY_BYTES, every_split};

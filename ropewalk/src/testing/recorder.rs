@@ -9,13 +9,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use super::recorded_net::{FIRINGS, RecordedNet};
+use super::recorded_sending::{RecordedSending, content_of};
 use crate::addr::Addr;
 use crate::clock::{Clock, Time, VirtualClock};
+use crate::error::Result;
 use crate::limits::Limits;
+use crate::options::SocketOptions;
 use crate::protocol::{
-    ConnectionId, Flow, Handle, HandleError, Kind, Layer, Mailbox, Net, Post, Protocol, Reason,
-    Request, Timer, Transport,
+    ConnectionId, Descriptor, Flow, Handle, HandleError, Kind, Layer, Mailbox, Net, Post, Producer,
+    Protocol, Reason, Request, Streaming, Timer, Transport,
 };
+use crate::sys::File;
 
 /// Tests a protocol without a connection: give it to the callbacks, and see what it did.
 ///
@@ -76,6 +80,7 @@ pub struct Recorder {
     post: Arc<RecordedPost>,
     mailbox: Arc<Mailbox>,
     net: RecordedNet,
+    sending: RecordedSending,
 }
 
 impl Recorder {
@@ -109,6 +114,7 @@ impl Recorder {
             mailbox: Mailbox::new(id, post.clone()),
             post,
             net: RecordedNet::new(),
+            sending: RecordedSending::default(),
         }
     }
 
@@ -200,7 +206,52 @@ impl Recorder {
         &self.net
     }
 
+    /// Whether a producer is registered, and of which kind.
+    pub fn producer(&self) -> Option<Streaming> {
+        self.sending.streaming.filter(|_| self.sending.producer.is_some())
+    }
+
+    /// Takes the descriptors that were sent, in order; their bytes are in what was written.
+    pub fn take_descriptors(&mut self) -> Vec<Descriptor> {
+        std::mem::take(&mut self.sending.descriptors)
+    }
+
+    /// Whether descriptors are received.
+    pub fn accepts_descriptors(&self) -> bool {
+        self.sending.accepts_descriptors
+    }
+
+    /// What was asked of `tune`, in order. None of it is checked.
+    pub fn tuned(&self) -> &[SocketOptions] {
+        &self.sending.tuned
+    }
+
     // What a test does to it.
+
+    /// Asks the producer for more: a push producer once, a pull producer until it has
+    /// unregistered, writes nothing, or has written more than the low mark that the kernel
+    /// does not take.
+    ///
+    /// # Panics
+    /// If it writes without end.
+    pub fn produce(&mut self) {
+        for _ in 0..FIRINGS {
+            let Some(mut producer) = self.sending.producer.as_mut().and_then(Option::take) else {
+                return;
+            };
+            let before = self.written.len();
+            producer.resume_producing(self);
+            match &mut self.sending.producer {
+                Some(place @ None) => *place = Some(producer),
+                _ => drop(producer), // it was unregistered
+            }
+            let wrote = self.written.len() > before && self.buffered <= self.marks.0;
+            if !wrote || self.producer() != Some(Streaming::Pull) {
+                return;
+            }
+        }
+        panic!("a producer writes without end");
+    }
 
     /// Whether the kernel takes what is written. While it does not, bytes stay buffered
     /// and `Flow::Full` comes past the high mark; once it does again, all are taken. The
@@ -352,6 +403,40 @@ impl Transport for Recorder {
         self.unread = count;
     }
 
+    fn register_producer(
+        &mut self,
+        producer: Box<dyn Producer>,
+        streaming: Streaming,
+    ) -> Result<()> {
+        let open = self.is_open();
+        self.sending.register(producer, streaming, open, &self.peer)
+    }
+
+    fn unregister_producer(&mut self) {
+        let producer = self.sending.producer.take();
+        drop(producer);
+    }
+
+    fn send_file(&mut self, file: File, offset: u64, count: Option<u64>) -> Result<Flow> {
+        let content = content_of(file, offset, count, &self.peer)?;
+        Ok(if content.is_empty() { Flow::More } else { self.write(&content) })
+    }
+
+    fn send_descriptor(&mut self, descriptor: Descriptor, data: &[u8]) -> Result<Flow> {
+        self.sending.send_descriptor(descriptor, data, &self.peer)?;
+        Ok(self.write(data))
+    }
+
+    fn accept_descriptors(&mut self, on: bool) -> Result<()> {
+        self.sending.accepts_descriptors = on;
+        Ok(())
+    }
+
+    fn tune(&mut self, options: &SocketOptions) -> Result<()> {
+        self.sending.tuned.push(options.clone());
+        Ok(())
+    }
+
     fn set_water_marks(&mut self, low: usize, high: usize) {
         self.marks = (low.min(high), high);
     }
@@ -365,7 +450,8 @@ impl Transport for Recorder {
     }
 
     fn is_open(&self) -> bool {
-        !self.is_closed && !self.is_shut && self.failure.is_none()
+        let is_shut = (self.is_closed || self.is_shut) && self.sending.producer.is_none();
+        !is_shut && self.failure.is_none()
     }
 
     fn peer_addr(&self) -> Addr {

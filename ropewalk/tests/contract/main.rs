@@ -21,6 +21,7 @@ mod names;
 mod panics;
 mod pausing;
 mod peer_closes;
+mod producers;
 mod retiring;
 mod stopping;
 mod timers;
