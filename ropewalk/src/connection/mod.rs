@@ -33,7 +33,7 @@ use crate::addr::Addr;
 use crate::clock::Time;
 use crate::limits;
 use crate::protocol::wire::*;
-use crate::protocol::{Context, Flow, Kind, Layers, Mailbox, Out, Reason, Timer, Wire};
+use crate::protocol::{Context, Kind, Layers, Mailbox, Out, Reason, Timer, Wire};
 
 /// The protocol's level: above every layer.
 pub const TOP: usize = limits::LAYERS;
@@ -279,47 +279,6 @@ impl Connection {
 
     // The user speaks.
 
-    /// See [`Transport::write`](crate::Transport::write).
-    #[inline]
-    pub fn write(&mut self, data: &[u8], context: &Context) -> Flow {
-        // The commonest case: nothing unsent, no layers, and no more than fits.
-        let first = self.wire.flags == BUILT && self.wire.out.is_none();
-        let own_marks = || self.wire.rare.as_ref().is_some_and(|rare| rare.marks.is_some());
-        if first && data.len() <= context.limits.water_high_bytes && !own_marks() {
-            self.wire.write_first(data, context);
-            return Flow::More;
-        }
-        self.write_any(data, context)
-    }
-
-    fn write_any(&mut self, data: &[u8], context: &Context) -> Flow {
-        if !self.is_open() && cfg!(not(broken = "write_after_close")) || self.overruns(context) {
-            return Flow::Closed;
-        }
-        if self.wire.has(QUEUED) {
-            self.write_behind(data);
-        } else {
-            self.write_down(data, context);
-        }
-        if self.is_full(context) { self.full() } else { Flow::More }
-    }
-
-    /// Whether a write now begins at or past the hard limit; then it was the last.
-    fn overruns(&mut self, context: &Context) -> bool {
-        let limit = limits::hard_limit(self.wire.marks(context).1);
-        let overruns = cfg!(not(broken = "overrun")) && self.buffered() >= limit;
-        if overruns {
-            self.wire.fail(Reason::new(Kind::Overrun));
-        }
-        overruns
-    }
-
-    /// The answer `Full`, for which a resume is owed.
-    fn full(&mut self) -> Flow {
-        self.wire.set(OWED);
-        Flow::Full
-    }
-
     /// See [`Transport::close`](crate::Transport::close).
     pub fn close(&mut self) {
         if !self.wire.has(DEAD) {
@@ -345,11 +304,6 @@ impl Connection {
         if !self.wire.has(DEAD) {
             self.wire.set(SHUT);
         }
-    }
-
-    /// See [`Transport::set_water_marks`](crate::Transport::set_water_marks).
-    pub fn set_water_marks(&mut self, low: usize, high: usize) {
-        self.wire.rare().marks = Some((low.min(high), high));
     }
 
     pub(crate) fn set_timer(
@@ -427,12 +381,16 @@ impl Connection {
             return step;
         }
         let step = self.arm();
-        if self.wire.has(RETIRING) && !self.wire.has(STACKED) && matches!(step, Step::Idle) {
+        if !matches!(step, Step::Idle) {
+            return step;
+        }
+        if self.wire.has(RETIRING) && !self.wire.has(STACKED) {
             // The last layer has left, and with it what only it needed.
             self.wire.clear(RETIRING);
             self.wire.trim();
         }
-        step
+        // Last, since it may have more without end.
+        self.step_producer(context)
     }
 
     /// Draws the conclusions of what has become true since: an end, or its next stage.

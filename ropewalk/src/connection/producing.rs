@@ -8,8 +8,8 @@ use super::{Connection, Step};
 use crate::clock::Time;
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::limits;
-use crate::protocol::wire::{ARM, BROKEN, BUILT, CLOSING, OWED, PRODUCING, WRITE_PAUSED};
-use crate::protocol::{Context, Producer, Streaming};
+use crate::protocol::wire::{ARM, BROKEN, BUILT, CLOSING, OWED, PRODUCING, QUEUED, WRITE_PAUSED};
+use crate::protocol::{Context, Flow, Kind, Producer, Reason, Streaming};
 
 /// What a producer is to be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +34,52 @@ pub(crate) struct Producing {
 }
 
 impl Connection {
+    /// See [`Transport::write`](crate::Transport::write).
+    #[inline]
+    pub fn write(&mut self, data: &[u8], context: &Context) -> Flow {
+        // The commonest case: nothing unsent, no layers, and no more than fits.
+        let first = self.wire.flags == BUILT && self.wire.out.is_none();
+        let own_marks = || self.wire.rare.as_ref().is_some_and(|rare| rare.marks.is_some());
+        if first && data.len() <= context.limits.water_high_bytes && !own_marks() {
+            self.wire.write_first(data, context);
+            return Flow::More;
+        }
+        self.write_any(data, context)
+    }
+
+    fn write_any(&mut self, data: &[u8], context: &Context) -> Flow {
+        if !self.is_open() && cfg!(not(broken = "write_after_close")) || self.overruns(context) {
+            return Flow::Closed;
+        }
+        if self.wire.has(QUEUED) {
+            self.write_behind(data);
+        } else {
+            self.write_down(data, context);
+        }
+        if self.is_full(context) { self.full() } else { Flow::More }
+    }
+
+    /// Whether a write now begins at or past the hard limit; then it was the last.
+    pub(super) fn overruns(&mut self, context: &Context) -> bool {
+        let limit = limits::hard_limit(self.wire.marks(context).1);
+        let overruns = cfg!(not(broken = "overrun")) && self.buffered() >= limit;
+        if overruns {
+            self.wire.fail(Reason::new(Kind::Overrun));
+        }
+        overruns
+    }
+
+    /// The answer `Full`, for which a resume is owed.
+    pub(super) fn full(&mut self) -> Flow {
+        self.wire.set(OWED);
+        Flow::Full
+    }
+
+    /// See [`Transport::set_water_marks`](crate::Transport::set_water_marks).
+    pub fn set_water_marks(&mut self, low: usize, high: usize) {
+        self.wire.rare().marks = Some((low.min(high), high));
+    }
+
     /// See [`Transport::register_producer`](crate::Transport::register_producer). One that is
     /// refused stays where it was, for its drop is a user's code.
     pub(crate) fn register_producer(
@@ -123,16 +169,10 @@ impl Connection {
         self.buffered() <= self.wire.marks(context).0 && self.queue_is_empty()
     }
 
-    /// `pause_writing` and `resume_writing`, and the same for a producer. Every `Full` is
-    /// owed a resume, even if the kernel took everything before a pause was told.
+    /// `pause_writing` and `resume_writing`. Every `Full` is owed a resume, even if the
+    /// kernel took everything before a pause was told.
     pub(super) fn step_marks(&mut self, context: &Context) -> Step {
-        if !self.wire.has(BUILT) || self.wire.has(BROKEN) {
-            return Step::Idle;
-        }
-        if let Some(demand) = self.demand(context) {
-            return Step::Produce(demand);
-        }
-        if self.wire.has(CLOSING) {
+        if !self.wire.has(BUILT) || self.wire.has(CLOSING | BROKEN) {
             return Step::Idle;
         }
         if self.wire.has(OWED) && !self.wire.has(WRITE_PAUSED) && self.is_full(context) {
@@ -148,10 +188,14 @@ impl Connection {
         Step::Idle
     }
 
+    /// The same for a producer, which is told after a close, too.
+    pub(super) fn step_producer(&mut self, context: &Context) -> Step {
+        let is_told = self.wire.has(PRODUCING) && self.wire.has(BUILT) && !self.wire.has(BROKEN);
+        let demand = if is_told { self.demand(context) } else { None };
+        demand.map_or(Step::Idle, Step::Produce)
+    }
+
     fn demand(&mut self, context: &Context) -> Option<Demand> {
-        if !self.wire.has(PRODUCING) {
-            return None;
-        }
         let (is_full, has_room) = (self.is_full(context), self.has_room(context));
         let producing = self.stack.as_mut()?.producing.as_mut()?;
         match producing.streaming {

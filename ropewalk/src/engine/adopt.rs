@@ -13,7 +13,8 @@ use super::port::Port;
 use super::{Engine, STACK_PANICKED, Task};
 use crate::addr::{Addr, Target};
 use crate::protocol::{
-    ClientFactory, ConnectionId, Connector, Handle, Kind, Net, Reason, Reconnect, Transport,
+    ClientFactory, ConnectionId, Connector, ConnectorState, Handle, Kind, Net, Reason, Reconnect,
+    Transport,
 };
 
 /// What is done with a connection's handle, when it is in the table.
@@ -169,6 +170,28 @@ impl<D: Driver, F: ClientFactory + 'static> Reconnect for Adopted<D, F> {
 
     fn target(&self) -> &Target {
         &self.target
+    }
+
+    fn state(&self) -> ConnectorState {
+        let id = match self.state.get() {
+            State::Open(id) => id,
+            State::Asked => return ConnectorState::Connecting,
+            State::Cancelled | State::Over => return ConnectorState::Idle,
+        };
+        let entry = self.engine.upgrade().and_then(|engine| engine.entry(id));
+        // One of its own layers may be asking.
+        let built = entry.map(|entry| {
+            entry.head.connection.try_borrow().is_ok_and(|connection| connection.is_built())
+        });
+        match built {
+            Some(true) => ConnectorState::Connected,
+            Some(false) => ConnectorState::Connecting,
+            None => ConnectorState::Idle,
+        }
+    }
+
+    fn attempts(&self) -> u64 {
+        1
     }
 }
 

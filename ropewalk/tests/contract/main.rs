@@ -12,6 +12,7 @@ mod after_lost;
 mod client;
 mod deadlines;
 mod everywhere;
+mod files;
 mod flow;
 mod half_close;
 mod handles;
@@ -19,11 +20,15 @@ mod layers;
 mod mended;
 mod names;
 mod panics;
+#[cfg(unix)] // Unix sockets
+mod passing;
 mod pausing;
 mod peer_closes;
 mod producers;
 mod retiring;
 mod stopping;
 mod timers;
+
+mod tuning;
 mod unread;
 mod we_close;

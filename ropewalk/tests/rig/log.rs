@@ -175,6 +175,11 @@ impl<T: Clone> Kept<T> {
         kept.clone()
     }
 
+    /// Keeps nothing any more.
+    pub fn clear(&self) {
+        self.0.0.lock().unwrap().clear();
+    }
+
     /// What is kept by now.
     pub fn all(&self) -> Vec<T> {
         self.0.0.lock().unwrap().clone()

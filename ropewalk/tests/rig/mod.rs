@@ -16,6 +16,7 @@ mod relay;
 mod script;
 mod serve;
 
+pub use folder::Folder;
 pub use log::{Call, Kept, Log, WATCHDOG};
 pub use peer::Peer;
 pub use script::Script;
