@@ -91,6 +91,8 @@ pub enum Operation {
     Ask,
     /// Reading an address or an endpoint that a person wrote.
     Parse,
+    /// Waiting for a future.
+    Wait,
 }
 
 /// The cause, as far as a program may want to decide on it.
@@ -145,6 +147,8 @@ pub enum ErrorKind {
     Stopped,
     /// A bounded queue is full.
     Full,
+    /// A future panicked; the cause is what it said.
+    Panicked,
     /// Other threads run in this process, and a child that is forked now might wait for ever
     /// for a lock that one of them holds.
     OtherThreads,
@@ -441,6 +445,7 @@ impl fmt::Display for Error {
             Operation::Run => ("cannot run", ""),
             Operation::Ask => ("cannot reach the reactor", ""),
             Operation::Parse => ("cannot read", ""),
+            Operation::Wait => ("the future did not finish", ""),
         };
         f.write_str(verb)?;
         if let Some(address) = &self.0.address {

@@ -46,6 +46,7 @@ pub mod reactor;
 pub mod server;
 pub mod service;
 pub mod socket;
+pub mod stream;
 pub mod sys;
 pub mod testing;
 
@@ -54,7 +55,7 @@ pub use engine::{Remote, Report};
 pub use error::{Error, Result};
 pub use protocol::{
     ClientFactory, Connector, DatagramProtocol, DatagramTransport, Factory, Flow, Handle, Listener,
-    Lookup, Net, Protocol, Reason, Sending, Timer, TimerHandle, Transport,
+    Lookup, Net, Protocol, Reason, Sending, Task, Timer, TimerHandle, Transport,
 };
 pub use reactor::Reactor;
 pub use socket::Socket;

@@ -133,6 +133,9 @@ pub const TURN_ACCEPTS: usize = 128;
 pub const TURN_TIMERS: usize = 1024;
 /// Requests taken from other threads (and from this one's callbacks) in one turn.
 pub const TURN_MAIL: usize = 1024;
+/// Futures polled in one turn. At it: the rest goes on in the next, after I/O. A future that is
+/// always ready has one poll of these, however often it asks.
+pub const TURN_TASKS: usize = 256;
 /// Steps (a send, a callback) of one connection without a word from the kernel. At it:
 /// it goes on in the next turn, so that a fast writer to a fast reader holds nobody up.
 pub const TURN_STEPS: usize = 64;
@@ -164,6 +167,17 @@ pub const DATAGRAM_RETRY: Duration = Duration::from_millis(5);
 /// Datagrams received from one socket in one turn, empty ones included; the bytes are
 /// bounded by [`TURN_READ_BYTES`]. At either: it goes on the ready list.
 pub const TURN_DATAGRAMS: usize = 256;
+
+/// Bytes that a [`Stream`](crate::stream::Stream) keeps for its reader, and those of one more
+/// receive. Cost: as many bytes of heap, while they wait. At it: reading pauses, until half of
+/// them were taken.
+pub const STREAM_READ_BYTES: usize = 64 * 1024;
+/// Bytes that one write to a stream takes. A write waits while
+/// [`HARD_LIMIT_OF_NO_MARK_BYTES`] are unsent, so that no stream ends with `Overrun`.
+pub const STREAM_WRITE_BYTES: usize = 64 * 1024;
+/// Streams that wait to be accepted. Cost: a descriptor and what has come for each. At it: the
+/// newcomer is closed unheard, and the log says so.
+pub const STREAMS_WAITING: usize = 128;
 
 /// Threads that a thread server runs at once. Cost: a stack and a read buffer each. At
 /// it: the next connection is closed at once, and the log says so.

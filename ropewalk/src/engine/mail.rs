@@ -72,6 +72,14 @@ impl Mail {
         self.drain.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
+    /// A future was woken, on whatever thread: its engine is to look.
+    pub(crate) fn future_woken(&self) {
+        match self.here() {
+            Some(here) => here.future_woken(),
+            None => self.ring(),
+        }
+    }
+
     fn ring(&self) {
         // One wake for all that come before the engine looks. The swap is after the push,
         // so an engine that saw `false` finds the next waker's byte, and one that sees
@@ -109,7 +117,9 @@ impl Mail {
     }
 
     fn here(&self) -> Option<Rc<dyn Here>> {
-        HERE.with_borrow(|here| here.clone()).filter(|here| here.number() == self.engine)
+        // A thread that ends may still wake a future: then it has no engine any more.
+        let here = HERE.try_with(|here| here.borrow().clone()).ok().flatten();
+        here.filter(|here| here.number() == self.engine)
     }
 
     pub(crate) fn call_taken(&self) {
@@ -124,6 +134,10 @@ impl Post for Mail {
         data: &[u8],
     ) -> Option<std::result::Result<Flow, HandleError>> {
         self.here().map(|here| here.write(mailbox, data))
+    }
+
+    fn buffered_here(&self, mailbox: &Arc<Mailbox>) -> Option<usize> {
+        self.here()?.buffered(mailbox)
     }
 
     fn post(
@@ -154,6 +168,9 @@ pub(crate) fn bytes_of(request: &Request) -> usize {
 /// An engine, as its own thread's handles see it.
 pub(crate) trait Here {
     fn number(&self) -> u32;
+    /// See [`Mail::future_woken`].
+    fn future_woken(&self);
+    fn buffered(&self, mailbox: &Arc<Mailbox>) -> Option<usize>;
     fn write(&self, mailbox: &Arc<Mailbox>, data: &[u8]) -> std::result::Result<Flow, HandleError>;
     fn request(
         &self,

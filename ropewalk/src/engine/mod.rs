@@ -26,6 +26,7 @@ mod port;
 mod producing;
 mod settle;
 mod slots;
+mod tasks;
 mod timers;
 
 use std::cell::{Cell, RefCell};
@@ -53,6 +54,7 @@ use lookup::Asking;
 pub use mail::Remote;
 use mail::{Home, Letter, Mail, bytes_of};
 use slots::Slots;
+use tasks::Futures;
 use timers::{Call, Fired, Timers};
 
 use crate::addr::Addr;
@@ -81,6 +83,7 @@ pub struct Engine<D: Driver> {
     /// Connections that something outside their own callback touched.
     dirty: RefCell<Vec<ConnectionId>>,
     tasks: RefCell<VecDeque<Task<D>>>,
+    futures: Futures,
     /// Whether `dirty` or `tasks` has something.
     work: Cell<bool>,
     /// Whether there are timers.
@@ -133,6 +136,7 @@ impl<D: Driver> Engine<D> {
             datagrams: Datagrams::default(),
             accept_paused: Cell::new(false),
             timers: RefCell::default(),
+            futures: Futures::new(mail.clone()),
             mail,
             dirty: RefCell::default(),
             tasks: RefCell::default(),
@@ -202,7 +206,7 @@ impl<D: Driver> Engine<D> {
     /// # Errors
     /// `AlreadyRunning` from inside a callback; what the driver's wait says.
     pub fn run(self: &Rc<Self>) -> Result<Report> {
-        self.run_while(true, |engine| !engine.finished.get())
+        self.run_while(true, true, |engine| !engine.finished.get())
     }
 
     /// Runs until nothing is left that could happen: no connection, no listener, no timer.
@@ -210,7 +214,8 @@ impl<D: Driver> Engine<D> {
     /// # Errors
     /// As [`Engine::run`].
     pub fn run_to_the_end(self: &Rc<Self>) -> Result<Report> {
-        self.run_while(false, |engine| !engine.finished.get() && !engine.is_idle())
+        let more = |engine: &Self| !engine.finished.get() && !engine.is_idle();
+        self.run_while(false, true, more)
     }
 
     fn is_idle(&self) -> bool {
@@ -219,12 +224,18 @@ impl<D: Driver> Engine<D> {
             && self.datagram_sockets() == 0
             && self.lookups.borrow().is_empty()
             && self.guests() == 0
+            && self.futures.is_empty()
             && !self.work.get()
             && !self.mail.any()
             && self.timers.borrow_mut().next().is_none()
     }
 
-    fn run_while(self: &Rc<Self>, stays: bool, go_on: impl Fn(&Self) -> bool) -> Result<Report> {
+    fn run_while(
+        self: &Rc<Self>,
+        stays: bool,
+        clears: bool,
+        mut go_on: impl FnMut(&Self) -> bool,
+    ) -> Result<Report> {
         if self.running.replace(true) {
             let cause = "it runs already, and this is one of its callbacks";
             return Err(Error::new(Operation::Run, ErrorKind::AlreadyRunning, cause));
@@ -232,12 +243,14 @@ impl<D: Driver> Engine<D> {
         self.finished.set(false);
         self.stays.set(stays);
         self.report.set(Report::default());
-        let running = Running(self);
+        let mut running = Running { engine: self, clears: true };
         let home = Home::enter(self.clone());
+        self.look_for_woken(); // one that was woken between two runs
         let mut result = Ok(());
         while go_on(self) && result.is_ok() {
             result = self.turn();
         }
+        running.clears = clears || self.finished.get() || result.is_err();
         drop(running);
         drop(home);
         result.map_err(|error| Error::from_io(Operation::Run, "its wait", error))?;
@@ -328,6 +341,7 @@ impl<D: Driver> Engine<D> {
         if let Some(grace) = self.mail.take_drain() {
             self.drain(grace);
         }
+        self.look_for_woken();
         for letter in letters {
             match letter {
                 Letter::Request(mailbox, request) => {
@@ -394,6 +408,7 @@ impl<D: Driver> Engine<D> {
                 Some(Task::Drain(grace)) => self.drain(grace),
             }
         }
+        self.poll_futures(limits::TURN_TASKS);
         // Settling may make others dirty: they are the next round's.
         let dirty = std::mem::take(&mut *self.dirty.borrow_mut());
         for id in &dirty {
@@ -519,6 +534,7 @@ impl<D: Driver> Engine<D> {
             self.settle(&entry);
         }
         self.fail_all_datagrams(Kind::Stopped);
+        self.end_futures();
         // An attempt that is dropped hears so, and can begin anew in the next run. Each may
         // lead to others, but not without end.
         for _ in 0..limits::TURN_MAIL {
@@ -548,19 +564,26 @@ impl<D: Driver> Engine<D> {
 }
 
 /// Whatever ends a run, even a panic: the engine can run again.
-struct Running<'a, D: Driver>(&'a Rc<Engine<D>>);
+struct Running<'a, D: Driver> {
+    engine: &'a Rc<Engine<D>>,
+    /// Unless what is there is to go on in the next run.
+    clears: bool,
+}
 
 impl<D: Driver> Drop for Running<'_, D> {
     fn drop(&mut self) {
-        self.0.stays.set(false);
-        self.0.clear();
-        self.0.running.set(false);
+        self.engine.stays.set(false);
+        if self.clears {
+            self.engine.clear();
+        }
+        self.engine.running.set(false);
     }
 }
 
 impl<D: Driver> Drop for Engine<D> {
     fn drop(&mut self) {
         self.mail.close();
+        self.futures.drop_all();
         let entries: Vec<_> = self.slots.get_mut().iter().cloned().collect();
         drop(std::mem::take(self.slots.get_mut()));
         for entry in entries {

@@ -15,9 +15,9 @@ use crate::connection::{Input, TOP};
 use crate::error::Result;
 use crate::options::SocketOptions;
 use crate::protocol::{
-    ConnectionId, Connector, DatagramConnector, DatagramPort, DatagramProtocol, DynClientFactory,
-    DynFactory, Flow, HandleError, Listener, Lookup, Mailbox, Net, Postpone, Request, Resolved,
-    TimerHandle,
+    CancelTask, ConnectionId, Connector, DatagramConnector, DatagramPort, DatagramProtocol,
+    DynClientFactory, DynFactory, Flow, HandleError, Listener, Lookup, Mailbox, Net, Postpone,
+    Request, Resolved, TimerHandle, Work,
 };
 
 impl<D: Driver> Net for Engine<D> {
@@ -67,6 +67,15 @@ impl<D: Driver> Net for Engine<D> {
         TimerHandle::new(Rc::new(Later { engine: self.this.clone(), key }))
     }
 
+    fn spawn_boxed(&self, work: Work) -> Rc<dyn CancelTask> {
+        self.futures.spawn(work)
+    }
+
+    fn owned(&self) -> Rc<dyn Net> {
+        // Whoever has `&self` was lent it by an `Rc`: engines are made in no other way.
+        self.this.upgrade().expect("an engine that is lent lives")
+    }
+
     fn stop(&self) {
         match &*self.host.borrow() {
             Some(host) => host.stop(),
@@ -104,6 +113,16 @@ impl<D: Driver> Postpone for Later<D> {
 impl<D: Driver> Here for Engine<D> {
     fn number(&self) -> u32 {
         self.number
+    }
+
+    fn future_woken(&self) {
+        self.set_work();
+    }
+
+    fn buffered(&self, mailbox: &Arc<Mailbox>) -> Option<usize> {
+        let entry = self.entry(mailbox.id())?;
+        let connection = entry.head.connection.try_borrow().ok()?;
+        Some(connection.buffered())
     }
 
     fn write(&self, mailbox: &Arc<Mailbox>, data: &[u8]) -> std::result::Result<Flow, HandleError> {

@@ -100,6 +100,12 @@ pub trait Post: Send + Sync {
     /// Writes at once if this is the engine's own thread and the engine runs; `None`
     /// says that it must be posted.
     fn write_here(&self, mailbox: &Arc<Mailbox>, data: &[u8]) -> Option<Result<Flow, HandleError>>;
+    /// Bytes written and not the kernel's yet; `None` unless this is the engine's own thread and
+    /// the engine runs.
+    fn buffered_here(&self, mailbox: &Arc<Mailbox>) -> Option<usize> {
+        let _ = mailbox;
+        None
+    }
     /// Takes a request: at once on the engine's own thread where that cannot nest
     /// callbacks, else by mail, waking the engine.
     fn post(&self, mailbox: &Arc<Mailbox>, request: Request) -> Result<(), HandleError>;
@@ -222,6 +228,12 @@ impl Handle {
             return answer;
         }
         self.post(Request::Write(data.to_vec())).map(|()| Flow::More)
+    }
+
+    /// As [`Transport::buffered`]. `None` from another thread, where the answer would be old at
+    /// once, and of a connection that is gone.
+    pub fn buffered(&self) -> Option<usize> {
+        self.0.post.buffered_here(&self.0)
     }
 
     /// As [`Transport::close`].

@@ -46,6 +46,7 @@ mod layer;
 mod net;
 mod producer;
 mod reason;
+mod task;
 mod transport;
 pub(crate) mod wire;
 
@@ -65,6 +66,7 @@ pub use net::{
 };
 pub use producer::{Descriptor, Producer, Streaming};
 pub use reason::{By, Deadline, Kind, Reason};
+pub use task::{CancelTask, Sleep, Task, TimedOut, Work, YieldNow, yield_now};
 pub use transport::{Event, Flow, Timer, Transport};
 pub use wire::{Out, Wire};
 

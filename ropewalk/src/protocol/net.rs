@@ -9,8 +9,8 @@ use std::rc::{Rc, Weak};
 use std::time::{Duration, SystemTime};
 
 use super::{
-    ClientFactory, DatagramConnector, DatagramPort, DatagramProtocol, DynClientFactory, DynFactory,
-    Factory,
+    CancelTask, ClientFactory, DatagramConnector, DatagramPort, DatagramProtocol, DynClientFactory,
+    DynFactory, Factory, Work,
 };
 use crate::addr::{Addr, DatagramSite, ListenAt, Site, Target};
 use crate::clock::Time;
@@ -67,6 +67,33 @@ pub trait Net {
     ) -> DatagramConnector;
     /// Runs `f` on the loop, once, after at least `after`.
     fn call_later(&self, after: Duration, f: Box<dyn FnOnce(&dyn Net)>) -> TimerHandle;
+    /// Runs a future on the loop: [`spawn`](#method.spawn) behind a pointer.
+    fn spawn_boxed(&self, work: Work) -> Rc<dyn CancelTask>;
+    /// The same net for whoever outlives the callback: a future. The engine lets go of
+    /// everything that holds it at the end of its run.
+    ///
+    /// ```
+    /// # use ropewalk::{Protocol, Transport};
+    /// # use std::time::Duration;
+    /// struct Beat;
+    /// impl Protocol for Beat {
+    ///     fn connection_made(&mut self, transport: &mut dyn Transport) {
+    ///         let (net, handle) = (transport.net().owned(), transport.handle());
+    ///         let beat = async move {
+    ///             while handle.write(b"beat\n").is_ok() {
+    ///                 net.sleep(Duration::from_secs(1)).await;
+    ///             }
+    ///         };
+    ///         transport.net().spawn(beat).detach();
+    ///     }
+    ///     fn data_received(&mut self, _: &mut dyn Transport, _: &[u8]) {}
+    /// }
+    /// let network = ropewalk::testing::Network::calm();
+    /// network.listen(1, || Beat).unwrap();
+    /// let mut peer = network.dial(1).unwrap();
+    /// assert_eq!(peer.read_exact(10).unwrap(), b"beat\nbeat\n");
+    /// ```
+    fn owned(&self) -> Rc<dyn Net>;
     /// Stops the reactor in order: see [`Reactor::stop`](crate::Reactor::stop).
     fn stop(&self);
 }

@@ -263,8 +263,15 @@ impl fmt::Debug for Reason {
     }
 }
 
+impl StdError for Reason {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+    }
+}
+
 impl From<Reason> for io::Error {
-    /// The `io::Error` of the fitting kind, with the reason's sentence.
+    /// The `io::Error` of the fitting kind, with the reason inside: `get_ref` and `downcast_ref`
+    /// find it.
     fn from(why: Reason) -> io::Error {
         use io::ErrorKind as Io;
         let kind = match why.kind {
@@ -274,9 +281,13 @@ impl From<Reason> for io::Error {
             Kind::Truncated => Io::UnexpectedEof,
             Kind::Refused => Io::ConnectionRefused,
             Kind::Deadline(_) => Io::TimedOut,
-            Kind::Overrun | Kind::Failed | Kind::Panicked | Kind::Io => Io::Other,
+            Kind::Io => why
+                .source()
+                .and_then(|source| source.downcast_ref::<io::Error>())
+                .map_or(Io::Other, io::Error::kind),
+            Kind::Overrun | Kind::Failed | Kind::Panicked => Io::Other,
         };
-        io::Error::new(kind, why.to_string())
+        io::Error::new(kind, why)
     }
 }
 

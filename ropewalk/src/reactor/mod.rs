@@ -3,6 +3,7 @@
 //! a connection's life, or a global: a reactor is a value, and there may be many.
 
 mod adopt;
+mod futures;
 mod stdio;
 
 use std::fmt;

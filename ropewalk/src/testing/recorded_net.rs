@@ -13,9 +13,9 @@ use crate::clock::{Clock, Time, VirtualClock};
 use crate::error::{Error, Result};
 use crate::options::SocketOptions;
 use crate::protocol::{
-    CancelLookup, Connector, ConnectorState, DatagramConnector, DatagramPort, DatagramProtocol,
-    DynClientFactory, DynFactory, Listener, Lookup, Net, Postpone, Reconnect, Resolved,
-    StopListening, TimerHandle,
+    CancelLookup, CancelTask, Connector, ConnectorState, DatagramConnector, DatagramPort,
+    DatagramProtocol, DynClientFactory, DynFactory, Listener, Lookup, Net, Postpone, Reconnect,
+    Resolved, StopListening, TimerHandle, Work,
 };
 
 pub(super) use crate::limits::TEST_FIRINGS as FIRINGS;
@@ -38,8 +38,12 @@ type Later = Box<dyn FnOnce(&dyn Net)>;
 /// net.advance(Duration::from_secs(1));
 /// assert!(net.is_stopped());
 /// ```
+#[derive(Clone, Default)]
+pub struct RecordedNet(Rc<Recorded>);
+
+/// What was asked; whoever has [`Net::owned`] records here too.
 #[derive(Default)]
-pub struct RecordedNet {
+pub struct Recorded {
     time: Rc<Timeline>,
     asked: Rc<Asked>,
     client_factories: RefCell<Vec<Box<dyn DynClientFactory>>>,
@@ -54,6 +58,14 @@ pub struct RecordedNet {
     refusal: RefCell<Option<Error>>,
     free_port: Cell<u16>,
     stopped: Cell<bool>,
+    spawned: RefCell<Vec<Work>>,
+}
+
+impl std::ops::Deref for RecordedNet {
+    type Target = Recorded;
+    fn deref(&self) -> &Recorded {
+        &self.0
+    }
 }
 
 /// The clock, and the order among what is due at the same instant.
@@ -159,6 +171,11 @@ impl RecordedNet {
     /// None was called.
     pub fn take_datagram_protocols(&self) -> Vec<Box<dyn DatagramProtocol>> {
         self.datagram_protocols.take()
+    }
+
+    /// Takes the futures that were spawned, in order. None was polled.
+    pub fn take_spawned(&self) -> Vec<Work> {
+        self.spawned.take()
     }
 
     /// A connector that records here, to call a client factory with.
@@ -331,6 +348,15 @@ impl Net for RecordedNet {
         TimerHandle::new(call)
     }
 
+    fn spawn_boxed(&self, work: Work) -> Rc<dyn CancelTask> {
+        self.spawned.borrow_mut().push(work);
+        Rc::new(NeverPolled)
+    }
+
+    fn owned(&self) -> Rc<dyn Net> {
+        Rc::new(self.clone())
+    }
+
     fn stop(&self) {
         self.stopped.set(true);
     }
@@ -346,6 +372,13 @@ impl fmt::Debug for RecordedNet {
             .field("is_stopped", &self.is_stopped())
             .finish_non_exhaustive()
     }
+}
+
+/// A future that was only recorded: there is nothing to cancel.
+struct NeverPolled;
+
+impl CancelTask for NeverPolled {
+    fn cancel(&self) {}
 }
 
 struct RecordedConnector {

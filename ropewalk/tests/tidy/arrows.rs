@@ -11,7 +11,7 @@ const ORDER: &[&[&str]] = &[
     &["protocol"],
     &["observe"],
     &["connection"],
-    &["framing", "policy", "tls"],
+    &["framing", "policy", "stream", "tls"],
     &["engine"],
     &["socket"],
     &["driver"],
@@ -24,7 +24,8 @@ const ORDER: &[&[&str]] = &[
 const BOTTOM_ONLY: &str = "socket";
 
 /// Given bytes and the time; no I/O, no clock, no thread.
-const PURE: &[&str] = &["protocol", "observe", "connection", "framing", "policy", "tls", "engine"];
+const PURE: &[&str] =
+    &["protocol", "observe", "connection", "framing", "policy", "stream", "tls", "engine"];
 
 /// Crates that a pure module does not know.
 const IO_CRATES: &[&str] =
