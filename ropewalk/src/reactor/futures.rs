@@ -8,15 +8,10 @@ use std::time::Duration;
 use super::{Loop, Reactor, on_engine};
 use crate::addr::{Site, Target};
 use crate::error::Result;
-use crate::protocol::{Net, Sleep, Task, TimedOut, YieldNow, yield_now};
+use crate::protocol::{Sleep, Task, TimedOut, YieldNow, yield_now};
 use crate::stream::{Connecting, Incoming};
 
 impl Reactor {
-    /// What callbacks get as [`Transport::net`](crate::Transport::net).
-    pub fn net(&self) -> &dyn Net {
-        on_engine!(self, engine => &**engine)
-    }
-
     /// Runs a future on the loop, beside the protocols. It need not be `Send`, may be woken
     /// from any thread, and must not block. Before `run`, it begins with it; at the end of the
     /// run it is dropped.

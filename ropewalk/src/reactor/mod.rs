@@ -420,7 +420,7 @@ impl Reactor {
         on_engine!(self, engine => engine.resolve(host, port, Box::new(then)))
     }
 
-    /// What callbacks get as `net()`.
+    /// What callbacks get as [`Transport::net`](crate::Transport::net).
     pub fn net(&self) -> &dyn Net {
         on_engine!(self, engine => &**engine)
     }
