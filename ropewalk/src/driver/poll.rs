@@ -6,6 +6,8 @@
 //! byte is a new edge. Not so on Windows, nor when the event said that the peer ended or
 //! failed; there it reads until the kernel says no.
 
+mod ready;
+
 use std::cell::{Cell, RefCell};
 use std::fs::File;
 use std::io;
@@ -236,56 +238,6 @@ impl Poll {
         }
     }
 
-    /// Whatever the event was, both are tried: asking it would cost the path of a message
-    /// registers, and the kernel says if there is no room.
-    fn on_datagram_event(&self, engine: &Rc<Engine<Self>>, number: u32, buffer: &mut [u8]) {
-        let Some(entry) = engine.datagrams(number) else { return };
-        if entry.waits_to_write() {
-            engine.on_datagrams_writable(&entry);
-        }
-        self.read_datagrams(engine, &entry, buffer);
-    }
-
-    /// Receives until the kernel has no more, the protocol wants no more, or the budget is
-    /// spent.
-    fn read_datagrams(
-        &self,
-        engine: &Rc<Engine<Self>>,
-        entry: &DatagramEntry<Self>,
-        buffer: &mut [u8],
-    ) {
-        let recv = |buffer: &mut [u8]| entry.io.source.recv_datagram(buffer);
-        if datagram::read(engine, entry, buffer, recv) {
-            self.again(Ready::Datagrams(entry.number()));
-        }
-    }
-
-    fn accept_from(&self, engine: &Rc<Engine<Self>>, number: u32, most: usize) {
-        let bound =
-            self.listeners.borrow().iter().find(|(n, _)| *n == number).map(|(_, b)| b.upgrade());
-        if let Some(Some(bound)) = bound {
-            self.accept_bound(engine, number, &bound, most);
-        }
-    }
-
-    fn accept_bound(&self, engine: &Rc<Engine<Self>>, number: u32, bound: &Rc<Bound>, most: usize) {
-        for _ in 0..most {
-            if !engine.accepts(number) {
-                return; // it pauses, and asks again itself
-            }
-            match bound.source.accept() {
-                Ok((socket, peer)) => engine.on_accepted(number, PollIo::new(socket), &peer),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(error) => {
-                    if !engine.on_accept_error(number, &error) {
-                        return;
-                    }
-                }
-            }
-        }
-        self.again(Ready::Accept(number));
-    }
-
     /// Reads until the kernel has no more, the protocol wants no more, or the budget is
     /// spent. The connection is reading when this is called, and receives no descriptors.
     #[inline]
@@ -345,29 +297,6 @@ impl Poll {
                 entry.head.io.drain.set(false);
             }
             Err(error) => engine.on_error(entry, error),
-        }
-    }
-
-    #[cold]
-    fn serve_ready(&self, engine: &Rc<Engine<Self>>, buffer: &mut [u8]) {
-        let ready = self.ready.take();
-        self.any_ready.set(false);
-        for what in ready {
-            match what {
-                Ready::Accept(number) => self.accept_from(engine, number, limits::TURN_ACCEPTS),
-                Ready::Datagrams(number) => {
-                    if let Some(entry) = engine.datagrams(number) {
-                        self.read_datagrams(engine, &entry, buffer);
-                    }
-                }
-                Ready::Read(id) => {
-                    if let Some(entry) = engine.entry(id) {
-                        if entry.head.connection.borrow().is_reading() {
-                            self.read_any(engine, &entry, buffer);
-                        }
-                    }
-                }
-            }
         }
     }
 }

@@ -78,11 +78,11 @@ pub(crate) const RETIRING: u32 = 1 << 26;
 pub(crate) const UNREAD: u32 = 1 << 27;
 
 /// A producer is registered: our direction stays open until it has unregistered.
-pub(crate) const PRODUCING: u32 = 1 << 27;
+pub(crate) const PRODUCING: u32 = 1 << 28;
 /// Files or descriptors wait to be sent, and what was written after them.
-pub(crate) const QUEUED: u32 = 1 << 28;
+pub(crate) const QUEUED: u32 = 1 << 29;
 /// Descriptors are received: input goes the long way.
-pub(crate) const PASSING: u32 = 1 << 29;
+pub(crate) const PASSING: u32 = 1 << 30;
 
 /// Bytes accepted for sending, and how many of them the kernel has taken.
 #[derive(Debug, Default)]

@@ -28,7 +28,6 @@ mod producers;
 mod retiring;
 mod stopping;
 mod timers;
-
 mod tuning;
 mod unread;
 mod we_close;

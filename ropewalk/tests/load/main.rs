@@ -9,11 +9,16 @@
 #![allow(clippy::unwrap_used, reason = "a test's way to fail")]
 #![allow(clippy::print_stdout, reason = "the numbers are what these tests are for")]
 
+#[path = "../rig/folder.rs"]
+mod folder;
+#[path = "../rig/needs.rs"]
+mod needs;
 #[path = "../simulation/serve.rs"]
 mod serve;
 
 mod apart;
 mod client;
 mod crowd;
+mod file;
 mod million;
 mod unread;
