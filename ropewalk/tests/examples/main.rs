@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test fails by panicking")]
 #![cfg(target_os = "linux")] // where the ports of a process can be looked up
 
+mod clients;
 mod program;
 
 use program::{Program, example, has_twisted, python, python_as_written};

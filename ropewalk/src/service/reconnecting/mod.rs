@@ -2,6 +2,8 @@
 //! Owns: when to try again, what is told of it, and who waits for a connection.
 //! Never: connects itself (any `Net` does), or knows what the protocol says.
 
+mod attempt;
+mod builder;
 mod ready;
 mod retry;
 mod waiting;
@@ -9,22 +11,23 @@ mod waiting;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::{Rc, Weak};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
+use attempt::{Kept, Next};
+pub use builder::Builder;
+use builder::{Hooks, own_seed};
 pub use ready::Ready;
 pub use retry::Retry;
 use waiting::{Stopper, Waiter, Waiters};
 
-use crate::addr::{Addr, Target};
+use crate::addr::Target;
 use crate::clock::Time;
 use crate::driver::Random;
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::limits;
 use crate::options::SocketOptions;
 use crate::protocol::{
-    ClientFactory, Connector, Deadline, DynClientFactory, Handle, Kind, Layers, Net, Protocol,
-    Reason, Reconnect, TimerHandle, Transport,
+    Deadline, DynClientFactory, Handle, Kind, Net, Reason, Reconnect, TimerHandle, Transport,
 };
 
 /// A client that keeps one connection alive: when it ends, or an attempt fails, it tries again,
@@ -89,25 +92,6 @@ pub struct Counts {
     pub lost: u64,
 }
 
-/// What a [`Reconnecting`] client is to be like.
-pub struct Builder {
-    target: Target,
-    options: SocketOptions,
-    retry: Retry,
-    hooks: Hooks,
-}
-
-type Prepare = Box<dyn FnMut(&mut dyn Transport, Ready)>;
-type OnWaiting = Box<dyn FnMut(&dyn Net, Duration, &Reason)>;
-type OnGaveUp = Box<dyn FnMut(&dyn Net, &Reason)>;
-
-#[derive(Default)]
-struct Hooks {
-    prepare: Option<Prepare>,
-    waiting: Option<OnWaiting>,
-    gave_up: Option<OnGaveUp>,
-}
-
 struct Shared {
     target: Target,
     options: SocketOptions,
@@ -127,6 +111,8 @@ struct Shared {
     is_good: Cell<bool>,
     /// The current attempt or connection ends because we asked for it.
     is_ours: Cell<bool>,
+    /// A stop waits for its end.
+    is_stopping: Cell<bool>,
     /// Of the next attempt, or of the preparation.
     timer: RefCell<Option<TimerHandle>>,
     next: Cell<Option<(Time, Duration)>>,
@@ -135,6 +121,14 @@ struct Shared {
     failures: Cell<u32>,
     counts: Cell<Counts>,
     waiters: Waiters,
+}
+
+/// What a hook is to hear.
+#[derive(Clone, Copy)]
+enum Told {
+    Nothing,
+    Waiting(Duration),
+    GaveUp,
 }
 
 /// What the user wants.
@@ -226,14 +220,15 @@ impl Reconnecting {
         let waiter = Waiter::new(f, fail_after);
         match (self.current(), self.state()) {
             (Some(handle), _) => waiter.tell(net, Ok(handle)),
-            (_, State::Stopping | State::Stopped) => waiter.tell(net, Err(self.0.is_stopped())),
+            (_, State::Stopped) => waiter.tell(net, Err(self.0.is_stopped())),
             (_, State::GaveUp) => waiter.tell(net, Err(self.0.failed("it gave up before"))),
             _ => self.0.waiters.wait(net, waiter, || self.0.too_many()),
         }
     }
 
     /// Calls `f` when the client has come to its end and no connection of it is left: it was
-    /// stopped, or gave up, or its reactor stopped. Not within this call.
+    /// stopped (and perhaps resumed since), or gave up, or its reactor stopped. Not within this
+    /// call.
     ///
     /// # Errors
     /// `Full` if [`RECONNECT_WAITERS`](limits::RECONNECT_WAITERS) wait for it already.
@@ -277,9 +272,10 @@ impl Reconnecting {
         }
     }
 
-    /// Ends: what is under way is ended, a connection is closed. Who waits for one hears so;
-    /// [`when_stopped`](Reconnecting::when_stopped) tells when the last one is lost. Again, it
-    /// does nothing.
+    /// Ends: what is under way is ended, a connection is closed. When that is over, who waits
+    /// for a connection hears so, unless it was [resumed](Reconnecting::resume) meanwhile; and
+    /// [`when_stopped`](Reconnecting::when_stopped) tells it in any case. Again, it does
+    /// nothing.
     #[doc(alias = "stopService")]
     pub fn stop(&self, net: &dyn Net) {
         self.0.wanted.set(Wanted::Stop);
@@ -289,64 +285,23 @@ impl Reconnecting {
             self.0.is_ours.set(true);
             let _ = handle.close(); // gone means that it ends already
         }
-        self.0.waiters.fail_all(net, || self.0.is_stopped());
-        if self.0.phase.get() == Phase::Idle {
-            self.0.waiters.tell_the_end(net);
+        match self.0.phase.get() {
+            Phase::Idle => self.0.come_to_the_end(net, || self.0.is_stopped()),
+            _ => self.0.is_stopping.set(true),
         }
     }
 }
 
-impl Builder {
-    /// How it waits between two attempts.
-    #[must_use]
-    pub fn retry(mut self, retry: Retry) -> Builder {
-        self.retry = retry;
-        self
-    }
-
-    /// How each connection's socket is set.
-    #[must_use]
-    pub fn options(mut self, options: SocketOptions) -> Builder {
-        self.options = options;
-        self
-    }
-
-    /// Called for each connection once its protocol has heard that it is connected. The client
-    /// hands it out when [`Ready::accept`] is called, now or later; refused, it is closed, and
-    /// counts as a failure. After [`RECONNECT_PREPARE`](limits::RECONNECT_PREPARE) it is ended
-    /// with `Deadline(Start)`.
-    #[must_use]
-    #[doc(alias = "prepareConnection")]
-    pub fn prepare(mut self, f: impl FnMut(&mut dyn Transport, Ready) + 'static) -> Builder {
-        self.hooks.prepare = Some(Box::new(f));
-        self
-    }
-
-    /// Called when it begins to wait: for so long, for this reason.
-    #[must_use]
-    pub fn on_waiting(mut self, f: impl FnMut(&dyn Net, Duration, &Reason) + 'static) -> Builder {
-        self.hooks.waiting = Some(Box::new(f));
-        self
-    }
-
-    /// Called when it gives up, with the last failure's reason.
-    #[must_use]
-    pub fn on_gave_up(mut self, f: impl FnMut(&dyn Net, &Reason) + 'static) -> Builder {
-        self.hooks.gave_up = Some(Box::new(f));
-        self
-    }
-
-    /// Begins. The factory hears of every attempt and connection as it would without; it leaves
-    /// connecting again to the client.
-    pub fn start<F: ClientFactory + 'static>(self, net: &dyn Net, factory: F) -> Reconnecting {
-        let Builder { target, options, retry, hooks } = self;
+impl Shared {
+    fn new(builder: Builder, net: &dyn Net, factory: Box<dyn DynClientFactory>) -> Rc<Shared> {
+        let Builder { target, options, retry, hooks } = builder;
         let seed = retry.seed.unwrap_or_else(|| own_seed(net));
-        let shared = Rc::new(Shared {
+        Rc::new(Shared {
             target,
             options,
             retry,
             hooks: RefCell::new(hooks),
-            factory: RefCell::new(Box::new(factory)),
+            factory: RefCell::new(factory),
             random: RefCell::new(Random(seed)),
             wanted: Cell::new(Wanted::Connection),
             phase: Cell::new(Phase::Idle),
@@ -356,28 +311,16 @@ impl Builder {
             connected_at: Cell::new(Time::ZERO),
             is_good: Cell::new(false),
             is_ours: Cell::new(false),
+            is_stopping: Cell::new(false),
             timer: RefCell::default(),
             next: Cell::new(None),
             delays: Cell::new(0),
             failures: Cell::new(0),
             counts: Cell::default(),
             waiters: Waiters::default(),
-        });
-        shared.begin(net);
-        Reconnecting(shared)
+        })
     }
-}
 
-/// Another one for each client: those of one program, and those of many, are not to come back
-/// together.
-fn own_seed(net: &dyn Net) -> u64 {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    let wall = net.wall_time().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let nth = NEXT.fetch_add(1, Ordering::Relaxed);
-    wall.as_nanos() as u64 ^ nth.rotate_right(8) ^ u64::from(std::process::id()) << 24
-}
-
-impl Shared {
     /// An attempt of its own each time: what holds it is the engine, while it is under way.
     fn begin(self: &Rc<Self>, net: &dyn Net) {
         self.next.set(None);
@@ -494,14 +437,23 @@ impl Shared {
         } else if !self.is_ours.get() {
             self.failures.set(self.failures.get().saturating_add(1));
         }
+        if self.is_stopping.replace(false) {
+            self.waiters.tell_the_end(net); // even if it goes on
+        }
         match self.wanted.get() {
             Wanted::Connection => self.after_the_end(net, why),
             Wanted::Pause => Told::Nothing,
             Wanted::Stop | Wanted::Nothing => {
-                self.waiters.tell_the_end(net);
+                self.come_to_the_end(net, || self.is_stopped());
                 Told::Nothing
             }
         }
+    }
+
+    /// No connection will come, for this reason.
+    fn come_to_the_end(&self, net: &dyn Net, why: impl Fn() -> Error) {
+        self.waiters.fail_all(net, why);
+        self.waiters.tell_the_end(net);
     }
 
     fn after_the_end(self: &Rc<Self>, net: &dyn Net, why: &Reason) -> Told {
@@ -516,9 +468,8 @@ impl Shared {
         let failures = self.failures.get();
         if self.retry.limit.is_some_and(|limit| failures >= limit.max(1)) {
             self.wanted.set(Wanted::Nothing);
-            let gave_up = || self.failed(&format!("{failures} failures in a row; {why}"));
-            self.waiters.fail_all(net, gave_up);
-            self.waiters.tell_the_end(net);
+            let said = format!("{failures} failures in a row; {why}");
+            self.come_to_the_end(net, || self.failed(&said));
             return Told::GaveUp;
         }
         let nth = self.delays.get();
@@ -567,91 +518,8 @@ impl Shared {
     }
 }
 
-/// What a hook is to hear.
-#[derive(Clone, Copy)]
-enum Told {
-    Nothing,
-    Waiting(Duration),
-    GaveUp,
-}
-
-/// The next attempt, set for later. A reactor that has run to its end drops it; then there is
-/// none.
-struct Next {
-    shared: Rc<Shared>,
-    at: Time,
-}
-
-impl Next {
-    fn begin(self, net: &dyn Net) {
-        self.shared.timer.take();
-        self.shared.begin(net);
-    }
-}
-
-impl Drop for Next {
-    fn drop(&mut self) {
-        // One that began, or is no longer wanted, has cleared it.
-        if self.shared.next.get().is_some_and(|(at, _)| at == self.at) {
-            self.shared.halt();
-        }
-    }
-}
-
-/// The user's factory, and the client that hears what it hears: the client first, so that a
-/// panic of the user's ends no client.
-struct Kept(Rc<Shared>);
-
-impl ClientFactory for Kept {
-    type Protocol = Box<dyn Protocol>;
-
-    fn started(&mut self, connector: &Connector) {
-        self.0.count(|counts| counts.attempts += 1);
-        self.0.factory.borrow_mut().started(connector);
-    }
-
-    fn build(&mut self, peer: &Addr) -> Option<Box<dyn Protocol>> {
-        self.0.factory.borrow_mut().build(peer)
-    }
-
-    fn stack(&mut self, layers: &mut Layers) {
-        self.0.factory.borrow_mut().stack(layers);
-    }
-
-    fn made(&mut self, connector: &Connector, transport: &mut dyn Transport) {
-        let number = self.0.connected(transport);
-        self.0.factory.borrow_mut().made(connector, transport);
-        let ready = Ready::new(&self.0, number);
-        match &mut self.0.hooks.borrow_mut().prepare {
-            None => ready.accept(transport.net()),
-            Some(prepare) => {
-                self.0.watch(transport.net(), number);
-                prepare(transport, ready);
-            }
-        }
-    }
-
-    fn failed(&mut self, connector: &Connector, net: &dyn Net, why: &Reason) {
-        let told = self.0.ended(net, why);
-        self.0.factory.borrow_mut().failed(connector, net, why);
-        self.0.tell(net, told, why);
-    }
-
-    fn lost(&mut self, connector: &Connector, net: &dyn Net, why: &Reason) {
-        let told = self.0.ended(net, why);
-        self.0.factory.borrow_mut().lost(connector, net, why);
-        self.0.tell(net, told, why);
-    }
-}
-
 impl fmt::Debug for Reconnecting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Reconnecting({}, {:?})", self.0.target, self.state())
-    }
-}
-
-impl fmt::Debug for Builder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Builder").field("target", &self.target).finish_non_exhaustive()
     }
 }
