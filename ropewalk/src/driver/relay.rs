@@ -222,3 +222,32 @@ fn send_all(pair: &Socket, mut data: &[u8]) -> io::Result<()> {
 fn is_passing(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test's way to fail")]
+
+    use super::*;
+    use crate::testing::LayerBench;
+
+    #[test]
+    fn what_was_written_is_pending_up_to_the_pairs_bound_until_it_is_taken() {
+        let shared = Arc::new(Shared::default());
+        let mut layer = Relayed { written: 0, shared: shared.clone() };
+        let mut bench = LayerBench::new();
+        assert!(bench.start(&mut layer));
+        for (count, pending) in
+            [(1, 1), (limits::RELAY_BYTES - 1, limits::RELAY_BYTES), (1, limits::RELAY_BYTES)]
+        {
+            bench.write(&mut layer, &vec![7; count]);
+            assert_eq!(layer.pending(), pending);
+        }
+        for (count, pending) in [(1, limits::RELAY_BYTES), (limits::RELAY_BYTES, 0)] {
+            shared.taken.fetch_add(count as u64, Ordering::AcqRel);
+            assert_eq!(layer.pending(), pending);
+        }
+        assert!(!shared.is_over.load(Ordering::Acquire));
+        layer.lost(&Reason::failed("over"));
+        assert!(shared.is_over.load(Ordering::Acquire));
+    }
+}

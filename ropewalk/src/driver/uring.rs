@@ -336,19 +336,18 @@ impl UringIo {
 }
 
 impl Uring {
-    /// As [`Poll`](super::Poll)'s.
+    // Sockets that others have opened, as with `Poll`.
+
     pub(crate) fn adopt(&self, socket: Socket) -> io::Result<(UringIo, Addr)> {
         let (socket, peer) = stream::adopt(socket)?;
         socket.set_nonblocking(false)?; // as below
         Ok((UringIo::new(socket), peer))
     }
 
-    /// As [`Poll`](super::Poll)'s, but that it lingers.
     pub(crate) fn adopt_within(&self, socket: Socket) -> io::Result<UringIo> {
-        self.adopt(socket).map(|(io, _)| io)
+        self.adopt(socket).map(|(io, _)| io) // which lingers
     }
 
-    /// As [`Poll`](super::Poll)'s.
     pub(crate) fn adopt_listener(
         &self,
         number: u32,
@@ -357,7 +356,6 @@ impl Uring {
         self.arm(number, stream::adopt_listener(socket)?)
     }
 
-    /// There are none on a ring yet.
     pub(crate) fn adopt_datagrams(
         &self,
         _: Socket,

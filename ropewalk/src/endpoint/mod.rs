@@ -129,7 +129,8 @@ impl Endpoint {
         matches!(self.place, Place::Fd(_) | Place::Systemd(_))
     }
 
-    /// `tcp`, `tls`, `unix`, `udp`, `unixgram`, `fd`, `systemd`, `memory`, or `-` for standard input and output.
+    /// `tcp`, `tls`, `unix`, `udp`, `unixgram`, `fd`, `systemd`, `memory`, or `-` for standard
+    /// input and output.
     pub fn scheme(&self) -> &'static str {
         self.place.scheme().name()
     }

@@ -1,0 +1,12 @@
+//! Scripted protocols, and the log of what they saw: as the contract's tests have them.
+
+#[path = "../rig/log.rs"]
+mod log;
+#[cfg(target_os = "linux")] // where the log hears children, which no test here has
+#[path = "../rig/relay.rs"]
+mod relay;
+#[path = "../rig/script.rs"]
+mod script;
+
+pub use log::{Call, Kept, Log, WATCHDOG};
+pub use script::{Script, ScriptedClient, ScriptedFactory};
