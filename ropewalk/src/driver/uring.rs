@@ -6,6 +6,8 @@
 //! connection's life, or frees a buffer because its connection is gone.
 #![allow(unsafe_code, reason = "submission is unsafe; the table of operations makes it sound")]
 
+mod adopt;
+
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::io;
@@ -336,33 +338,6 @@ impl UringIo {
 }
 
 impl Uring {
-    // Sockets that others have opened, as with `Poll`.
-
-    pub(crate) fn adopt(&self, socket: Socket) -> io::Result<(UringIo, Addr)> {
-        let (socket, peer) = stream::adopt(socket)?;
-        socket.set_nonblocking(false)?; // as below
-        Ok((UringIo::new(socket), peer))
-    }
-
-    pub(crate) fn adopt_within(&self, socket: Socket) -> io::Result<UringIo> {
-        self.adopt(socket).map(|(io, _)| io) // which lingers
-    }
-
-    pub(crate) fn adopt_listener(
-        &self,
-        number: u32,
-        socket: Socket,
-    ) -> io::Result<(UringListener, Addr)> {
-        self.arm(number, stream::adopt_listener(socket)?)
-    }
-
-    pub(crate) fn adopt_datagrams(
-        &self,
-        _: Socket,
-    ) -> io::Result<(std::convert::Infallible, Addr)> {
-        Err(stream::unsupported("a datagram socket with io_uring"))
-    }
-
     fn arm(&self, number: u32, bound: stream::Bound) -> io::Result<(UringListener, Addr)> {
         // The ring waits only where the descriptor would block.
         bound.socket.set_nonblocking(false)?;

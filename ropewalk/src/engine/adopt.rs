@@ -31,6 +31,7 @@ struct Adopted<D: Driver, F> {
     opened: RefCell<Option<Opened>>,
     factory: RefCell<F>,
     state: Cell<State>,
+    is_built: Cell<bool>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +64,7 @@ impl<D: Driver> Engine<D> {
             opened: RefCell::new(opened),
             factory: RefCell::new(factory),
             state: Cell::new(State::Asked),
+            is_built: Cell::new(false),
         });
         self.task(Task::Attempt(adopted.clone()));
         Connector::new(adopted)
@@ -173,25 +175,16 @@ impl<D: Driver, F: ClientFactory + 'static> Reconnect for Adopted<D, F> {
     }
 
     fn state(&self) -> ConnectorState {
-        let id = match self.state.get() {
-            State::Open(id) => id,
-            State::Asked => return ConnectorState::Connecting,
-            State::Cancelled | State::Over => return ConnectorState::Idle,
-        };
-        let entry = self.engine.upgrade().and_then(|engine| engine.entry(id));
-        // One of its own layers may be asking.
-        let built = entry.map(|entry| {
-            entry.head.connection.try_borrow().is_ok_and(|connection| connection.is_built())
-        });
-        match built {
-            Some(true) => ConnectorState::Connected,
-            Some(false) => ConnectorState::Connecting,
-            None => ConnectorState::Idle,
+        match self.state.get() {
+            State::Cancelled | State::Over => ConnectorState::Idle,
+            State::Asked => ConnectorState::Connecting,
+            State::Open(_) if self.is_built.get() => ConnectorState::Connected,
+            State::Open(_) => ConnectorState::Connecting,
         }
     }
 
     fn attempts(&self) -> u64 {
-        1
+        u64::from(self.io.borrow().is_none())
     }
 }
 
@@ -202,7 +195,9 @@ impl<D: Driver, F: ClientFactory + 'static> Source for Adopter<D, F> {
     type Protocol = F::Protocol;
 
     fn build(&mut self, peer: &Addr) -> Option<F::Protocol> {
-        self.0.factory.borrow_mut().build(peer)
+        let built = self.0.factory.borrow_mut().build(peer);
+        self.0.is_built.set(built.is_some());
+        built
     }
 
     fn ended(&mut self, net: &dyn Net, why: &Reason, end: End) {
