@@ -14,6 +14,7 @@ mod deadlines;
 mod everywhere;
 mod files;
 mod flow;
+mod framing;
 mod half_close;
 mod handles;
 mod layers;
