@@ -26,6 +26,7 @@ mod port;
 mod producing;
 mod settle;
 mod slots;
+mod table;
 mod tasks;
 mod timers;
 
@@ -46,7 +47,6 @@ use drain::Draining;
 pub use drain::Report;
 pub use driver::{Driver, Files, Reply, Sent, Wake};
 pub use entry::{Entry, Head, Seat};
-use entry::{Seated, Source};
 pub(crate) use guests::{Guest, Host};
 use listen::Listening;
 pub(crate) use listen::{bind_everywhere, named};
@@ -57,13 +57,12 @@ use slots::Slots;
 use tasks::Futures;
 use timers::{Call, Fired, Timers};
 
-use crate::addr::Addr;
 use crate::clock::Time;
-use crate::connection::{Connection, Due, Input, drop_guarded};
+use crate::connection::{Due, Input, drop_guarded};
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::limits::{self, Limits};
 use crate::observe::Observer;
-use crate::protocol::{ConnectionId, Context, Factory, Kind, Layers, Mailbox, Reason, Request};
+use crate::protocol::{ConnectionId, Context, Kind, Mailbox, Reason, Request};
 
 /// A table of connections over one driver.
 pub struct Engine<D: Driver> {
@@ -104,8 +103,6 @@ pub struct Engine<D: Driver> {
     report: Cell<Report>,
     this: Weak<Engine<D>>,
 }
-
-const STACK_PANICKED: &str = "the factory's stack panicked";
 
 /// What a callback asked for, done once it has returned.
 enum Task<D: Driver> {
@@ -460,65 +457,6 @@ impl<D: Driver> Engine<D> {
                 observer.panicked(what, &message);
             }
         }
-    }
-
-    /// Puts a connection into the table.
-    fn insert<S: Source + 'static>(
-        self: &Rc<Self>,
-        source: S,
-        layers: Layers,
-        peer: &Addr,
-        connecting: bool,
-        open: impl FnOnce(ConnectionId) -> io::Result<D::Io>,
-    ) -> io::Result<Rc<Entry<D>>> {
-        let slot = self.slots.borrow().vacant();
-        let generation = self.generation.get();
-        self.generation.set(generation.wrapping_add(1));
-        let id = ConnectionId { engine: self.number, slot, generation };
-        let io = open(id)?;
-        let mut connection = Connection::new(peer, layers, connecting);
-        if let Some(observer) = &self.observer {
-            connection.watch();
-            observer.opened(id, peer);
-        }
-        if let Some(after) = self.context.limits.idle {
-            connection.set_idle_timeout(Some(after), &self.context);
-        }
-        let head = Head { id, io, connection: RefCell::new(connection) };
-        let entry: Rc<Entry<D>> = Rc::new(Entry { head, seat: RefCell::new(Seated::new(source)) });
-        self.slots.borrow_mut().insert(entry.clone());
-        Ok(entry)
-    }
-
-    /// A factory's layers. `None` if it panicked: a connection is never made without its
-    /// layers, of which one may be what encrypts.
-    fn stack_of(&self, stack: impl FnOnce(&mut Layers)) -> Option<Layers> {
-        let mut layers = Layers::new();
-        let mut stacked = None;
-        self.guarded("a factory's stack", || {
-            stack(&mut layers);
-            stacked = Some(layers);
-        });
-        stacked
-    }
-
-    /// Takes a socket that is connected already, with its factory.
-    ///
-    /// # Errors
-    /// What the driver's start says.
-    pub fn adopt<F: Factory + 'static>(
-        self: &Rc<Self>,
-        io: D::Io,
-        peer: &Addr,
-        factory: Rc<RefCell<F>>,
-    ) -> io::Result<()> {
-        let layers = self.stack_of(|layers| factory.borrow_mut().stack(layers));
-        let layers = layers.ok_or_else(|| io::Error::other(STACK_PANICKED))?;
-        // A thread's engine gets its connection before it runs; its handles are at home.
-        let _home = (!self.running.get()).then(|| Home::enter(self.clone()));
-        let entry = self.insert(factory, layers, peer, false, |_| Ok(io))?;
-        self.begin(&entry);
-        Ok(())
     }
 
     /// At the end of `run`: closures and factories that hold the reactor let go of it.

@@ -79,7 +79,7 @@ impl dyn Net + '_ {
 /// use ropewalk::protocol::Factory;
 /// # let network = ropewalk::testing::Network::calm();
 /// let (factory, connecting) = ropewalk::stream::connecting();
-/// let connector = network.connect(1, factory.layer(|| Throttle::new(1000, 1000)));
+/// let connector = network.connect(1, factory.layer(|| Throttle::new().read(1_000_000, 64_000)));
 /// let connecting = connecting.stops(connector); // when it is dropped
 /// # drop(connecting);
 /// ```
@@ -191,7 +191,7 @@ impl Drop for Connecting {
 /// # fn main() -> ropewalk::Result<()> {
 /// let reactor = ropewalk::Reactor::new()?;
 /// let (factory, incoming) = ropewalk::stream::incoming();
-/// let listener = reactor.listen_tcp(0, factory.layer(|| Throttle::new(1000, 1000)))?;
+/// let listener = reactor.listen_tcp(0, factory.layer(|| Throttle::new().read(1_000_000, 64_000)))?;
 /// let incoming = incoming.stops(listener); // when it is dropped
 /// # drop(incoming);
 /// # Ok(())
