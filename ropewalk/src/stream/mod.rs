@@ -11,9 +11,11 @@
 
 mod open;
 mod protocol;
+mod serve;
 
 pub use open::{AcceptStreams, ConnectStream, Connecting, Incoming, connecting, incoming};
 pub use protocol::StreamProtocol;
+pub use serve::{Serve, Serving, serve};
 
 use std::cell::RefCell;
 use std::collections::VecDeque;

@@ -15,6 +15,7 @@ mod everywhere;
 mod files;
 mod flow;
 mod framing;
+mod futures;
 mod half_close;
 mod handles;
 mod layers;

@@ -10,13 +10,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Once, OnceLock};
 use std::time::Duration;
 
+use ropewalk::Factory;
 use ropewalk::addr::{Addr, Site};
 use ropewalk::limits::Limits;
 use ropewalk::server::{ForkingTcpServer, ShutdownHandle};
 use ropewalk::{Report, server::Protocols};
 
 use super::log::WATCHDOG;
-use super::script::ScriptedFactory;
 use super::serve::{Mixed, close_after};
 
 /// The process, as the test sees it.
@@ -50,10 +50,10 @@ extern "C" fn stop(_: libc::c_int) {
 
 impl Forked {
     /// Serves there; of the descriptors of this process it has these alone.
-    pub fn serve(
+    pub fn serve<F: Factory + Send + 'static>(
         site: Site,
         limits: Limits,
-        make: impl FnOnce() -> Box<ScriptedFactory>,
+        make: impl FnOnce() -> Box<F>,
         keeps: &[RawFd],
     ) -> Forked {
         let (line, theirs) = UnixStream::pair().unwrap();
@@ -115,7 +115,13 @@ fn hear(line: &UnixStream) -> String {
 }
 
 /// The life of that process.
-fn run(site: Site, limits: Limits, factory: ScriptedFactory, line: &UnixStream, keeps: &[RawFd]) {
+fn run<F: Factory + Send + 'static>(
+    site: Site,
+    limits: Limits,
+    factory: F,
+    line: &UnixStream,
+    keeps: &[RawFd],
+) {
     let all: Vec<RawFd> = std::fs::read_dir("/proc/self/fd")
         .unwrap()
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())

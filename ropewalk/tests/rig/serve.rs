@@ -15,7 +15,7 @@ use ropewalk::server::{
     ShutdownHandle, StreamRequest, ThreadServer, Threading,
 };
 use ropewalk::testing::Network;
-use ropewalk::{Reactor, Remote, Report};
+use ropewalk::{Factory, Reactor, Remote, Report};
 
 use super::folder::Folder;
 #[cfg(target_os = "linux")] // see `Kind::ForkTcp`
@@ -185,11 +185,11 @@ impl Running {
 }
 
 /// The hooks of a server with a mix-in: it is closed after it has served, and waits then.
-pub struct Mixed(pub Protocols<ScriptedFactory>);
+pub struct Mixed<F>(pub Protocols<F>);
 
-impl BaseServer<StreamRequest> for Mixed {
-    type Handler = ProtocolHandler<ScriptedFactory>;
-    fn handler(&self, client: &Addr) -> ProtocolHandler<ScriptedFactory> {
+impl<F: Factory + Send + 'static> BaseServer<StreamRequest> for Mixed<F> {
+    type Handler = ProtocolHandler<F>;
+    fn handler(&self, client: &Addr) -> ProtocolHandler<F> {
         self.0.handler(client)
     }
     fn get_request(&self, socket: &ServerSocket) -> ropewalk::Result<StreamRequest> {
@@ -200,10 +200,10 @@ impl BaseServer<StreamRequest> for Mixed {
 /// What a test reaches a server by.
 type Reach = Result<Remote, ShutdownHandle>;
 
-fn mixed<M: MixIn>(
+fn mixed<M: MixIn, F: Factory + Send + 'static>(
     site: Site,
     limits: Limits,
-    factory: ScriptedFactory,
+    factory: F,
     tell: &mpsc::Sender<(Addr, Reach)>,
     graces: &mpsc::Receiver<Duration>,
 ) -> Report {
@@ -215,8 +215,8 @@ fn mixed<M: MixIn>(
 }
 
 /// Closes what has served. There is no grace where a protocol has stopped the server.
-pub fn close_after<M: MixIn>(
-    server: Server<StreamRequest, Mixed, M>,
+pub fn close_after<M: MixIn, F: Factory + Send + 'static>(
+    server: Server<StreamRequest, Mixed<F>, M>,
     grace: Option<Duration>,
 ) -> Report {
     let handle = server.shutdown_handle();
@@ -260,9 +260,9 @@ impl Rig {
     }
 
     /// Serves what a factory builds; `make` runs where the factory is to live.
-    pub fn serve_factory(
+    pub fn serve_factory<F: Factory + Send + 'static>(
         &self,
-        make: impl FnOnce() -> Box<ScriptedFactory> + Send + 'static,
+        make: impl FnOnce() -> Box<F> + Send + 'static,
     ) -> usize {
         let number = self.running.borrow().len();
         let running = match &self.network {
@@ -285,7 +285,10 @@ impl Rig {
         number
     }
 
-    fn spawn(&self, make: impl FnOnce() -> Box<ScriptedFactory> + Send + 'static) -> Running {
+    fn spawn<F: Factory + Send + 'static>(
+        &self,
+        make: impl FnOnce() -> Box<F> + Send + 'static,
+    ) -> Running {
         let (kind, limits) = (self.kind, self.limits);
         let folder = matches!(kind, Kind::PollUnix | Kind::ThreadsUnix).then(Folder::new);
         let site = match &folder {
@@ -310,9 +313,9 @@ impl Rig {
         let thread = std::thread::spawn(move || {
             let factory = *make();
             match kind {
-                Kind::PoolTcp => mixed::<Pooling>(site, limits, factory, &tell, &graces),
-                Kind::SerialTcp => mixed::<Serial>(site, limits, factory, &tell, &graces),
-                Kind::ThreadingTcp => mixed::<Threading>(site, limits, factory, &tell, &graces),
+                Kind::PoolTcp => mixed::<Pooling, _>(site, limits, factory, &tell, &graces),
+                Kind::SerialTcp => mixed::<Serial, _>(site, limits, factory, &tell, &graces),
+                Kind::ThreadingTcp => mixed::<Threading, _>(site, limits, factory, &tell, &graces),
                 Kind::ThreadsTcp | Kind::ThreadsUnix => {
                     let server = ThreadServer::with(limits, None).unwrap();
                     let listener = server.listen(&site, factory).unwrap();
