@@ -10,7 +10,8 @@ use super::connect::Attempting;
 use super::driver::Driver;
 use super::entry::{End, Source};
 use super::port::Port;
-use super::{Engine, STACK_PANICKED, Task};
+use super::table::STACK_PANICKED;
+use super::{Engine, Task};
 use crate::addr::{Addr, Target};
 use crate::protocol::{
     ClientFactory, ConnectionId, Connector, ConnectorState, Handle, Kind, Net, Reason, Reconnect,
