@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use ropewalk::engine::Remote;
 use ropewalk::limits::Limits;
-use ropewalk::protocol::{Factory, Kind};
+use ropewalk::protocol::{Factory, Kind, Producer, Streaming};
 use ropewalk::{
     Addr, ClientFactory, Connector, Handle, Listener, Net, Protocol, Reactor, Reason, Transport,
 };
@@ -299,6 +299,61 @@ fn act(story: &Story, transport: &mut dyn Transport, action: &str) {
         "resume" => transport.resume_reading(),
         "raise" => panic!("it raises"),
         "stop" => transport.net().stop(),
+        "push" => register(transport, Box::new(Push(story.clone())), Streaming::Push),
+        "pull" => {
+            let (size, left, silent) = (number(0), number(1), words.ends_with("silent"));
+            let pull = Pull { story: story.clone(), size, left, silent };
+            register(transport, Box::new(pull), Streaming::Pull);
+        }
+        "unregister" => transport.unregister_producer(),
         _ => story.saw(format!("?{action}")),
+    }
+}
+
+/// On a connection that is over it is refused, and nobody asks it anything.
+fn register(transport: &mut dyn Transport, producer: Box<dyn Producer>, streaming: Streaming) {
+    let _ = transport.register_producer(producer, streaming);
+}
+
+/// A producer that does nothing by itself, and says what it is told.
+struct Push(Story);
+
+impl Producer for Push {
+    fn resume_producing(&mut self, _: &mut dyn Transport) {
+        self.0.saw("resumeProducing");
+    }
+
+    fn pause_producing(&mut self, _: &mut dyn Transport) {
+        self.0.saw("pauseProducing");
+    }
+
+    fn stop_producing(&mut self, _: &mut dyn Transport, _: &Reason) {
+        self.0.saw("stopProducing");
+    }
+}
+
+/// Writes so much whenever it is asked, so often; then it is done, or silent.
+struct Pull {
+    story: Story,
+    size: usize,
+    left: usize,
+    silent: bool,
+}
+
+impl Producer for Pull {
+    fn resume_producing(&mut self, transport: &mut dyn Transport) {
+        if self.left == 0 {
+            return;
+        }
+        self.story.saw("resumeProducing");
+        self.left -= 1;
+        transport.write(&vec![b'p'; self.size]);
+        if self.left == 0 && !self.silent {
+            transport.unregister_producer();
+        }
+    }
+
+    fn stop_producing(&mut self, _: &mut dyn Transport, _: &Reason) {
+        self.story.saw("stopProducing");
     }
 }

@@ -51,7 +51,15 @@ impl Process {
                 }
             }
         });
-        Ok(Process { child, commands, answers, seen, over: false, stops: false })
+        let mut started = Process { child, commands, answers, seen, over: false, stops: false };
+        let missing = || {
+            format!(
+                "{} has no Twisted: name one that has by ROPEWALK_PYTHON",
+                python.to_string_lossy()
+            )
+        };
+        started.turns().map_err(|_| io::Error::other(missing()))?;
+        Ok(started)
     }
 
     pub(super) fn is_over(&self) -> bool {
