@@ -83,6 +83,8 @@ pub enum Operation {
     Configure,
     /// Asking for an address or the descriptor of a socket.
     Inspect,
+    /// Making a configuration of TLS: certificates, keys, whom to trust.
+    Secure,
     /// Finding the addresses of a name.
     Resolve,
     /// Running the loop.
@@ -441,6 +443,7 @@ impl fmt::Display for Error {
             Operation::Close => ("cannot close the socket", " on"),
             Operation::Configure => ("cannot configure the socket", ""),
             Operation::Inspect => ("cannot look at the socket", ""),
+            Operation::Secure => ("cannot set up TLS", " with"),
             Operation::Resolve => ("cannot resolve", ""),
             Operation::Run => ("cannot run", ""),
             Operation::Ask => ("cannot reach the reactor", ""),

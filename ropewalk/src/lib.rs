@@ -49,6 +49,8 @@ pub mod socket;
 pub mod stream;
 pub mod sys;
 pub mod testing;
+#[cfg(feature = "tls")] // what the default build does not need
+pub mod tls;
 
 pub use addr::Addr;
 pub use engine::{Remote, Report};

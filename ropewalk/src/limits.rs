@@ -61,6 +61,15 @@ pub const START: Duration = Duration::from_secs(10);
 pub const HANDSHAKE: Duration = Duration::from_secs(10);
 /// A PROXY header that does not come whole. At it: `Deadline(ProxyHeader)`.
 pub const PROXY_HEADER: Duration = Duration::from_secs(3);
+/// Written bytes that one record of TLS carries: the protocol's own bound. What callbacks
+/// write is gathered up to it. Cost: as many bytes of heap a connection, while it is
+/// written to. At it: a record is made, and the next one begins.
+pub const TLS_RECORD_BYTES: usize = 16 * 1024;
+/// The buffer in which they are gathered is kept if it is no larger: small answers then
+/// allocate none. Cost: as many bytes of heap a connection.
+pub const TLS_KEPT_BYTES: usize = 1024;
+/// A file with certificates or keys. At it: it is refused.
+pub const PEM_BYTES: usize = 1024 * 1024;
 /// Unsent bytes of which the kernel takes none. At it: `Deadline(WriteStall)`.
 pub const WRITE_STALL: Duration = Duration::from_secs(60);
 /// The same after `close` or `shutdown_write`; each byte taken starts it anew. At it:

@@ -1,9 +1,13 @@
 //! How a socket is set, beside its address: what an endpoint's options say.
 //! Owns: the settings and what each means. Never: touches a socket.
 
+mod files;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
+
+pub use files::read_file;
 
 /// Settings of one socket; what is `None` stays as the defaults have it.
 ///

@@ -243,10 +243,20 @@ impl Connection {
         if self.wire.has(BROKEN | DEAD | DONE) {
             return;
         }
+        // The last words are for a peer that may have gone. If it ended its input before, and
+        // has all that was written, its reset for them changes nothing.
+        let last_words = self.wire.rare.as_ref().map_or(0, |rare| rare.last_words);
+        if self.wire.has(CLOSING)
+            && self.wire.has(EOF_TOLD)
+            && self.left_unsent() <= last_words as u64
+        {
+            return self.wire.set(DONE);
+        }
         if self.wire.has(CONNECTING | CLOSING) || cfg!(broken = "reset_drops_input") {
             return self.wire.fail(why);
         }
-        let unsent = self.left_unsent();
+        // What is inside layers is counted when it is written, or at the end.
+        let unsent = self.left_unsent() - self.pending_in_layers() as u64;
         self.wire.out = None;
         self.drop_queue();
         let rare = self.wire.rare();
@@ -395,10 +405,11 @@ impl Connection {
 
     /// Draws the conclusions of what has become true since: an end, or its next stage.
     fn conclude(&mut self, context: &Context) {
-        let wire = &self.wire;
-        if wire.has(DEAD | DONE) {
+        if self.wire.has(DEAD | DONE) {
             return;
         }
+        self.flush_layers(context);
+        let wire = &self.wire;
         let waits = wire.has(HELD | PAUSED);
         if wire.has(BROKEN) && (wire.has(CLOSING) || (wire.has(EOF_SEEN) && !waits)) {
             return self.wire.set(DEAD); // its reason is kept already
@@ -420,7 +431,7 @@ impl Connection {
         if wire.has(CLOSING) {
             if wire.has(EOF_SEEN) {
                 wire.set(DONE);
-            } else if wire.has(HELD | DISCARDED) {
+            } else if wire.has(HELD | LINGERS) {
                 wire.set(LINGERING | CHECKED);
             }
             let discarded = wire.rare.as_ref().map_or(0, |rare| rare.discarded);
@@ -456,7 +467,8 @@ impl Connection {
     }
 
     fn step_in(&mut self) -> Step {
-        if self.wire.has(HELD) && !self.wire.has(CLOSING) {
+        let handshakes = self.wire.in_handshake(0);
+        if self.wire.has(HELD) && (handshakes || !self.wire.has(CLOSING)) {
             if let Some(stack) = &mut self.stack {
                 let wire = &self.wire;
                 let layers = stack.layers.len();
@@ -488,12 +500,12 @@ impl Connection {
         let held = self.stack.as_ref().map_or(0, |stack| stack.held.bytes());
         if self.wire.has(LINGERING) {
             true
-        } else if self.wire.has(CLOSING | EOF_SEEN) {
+        } else if self.wire.has(EOF_SEEN) || self.wire.has(CLOSING) && !self.wire.in_handshake(0) {
             false
         } else if self.wire.has(BROKEN) {
             held < limits::HELD_BYTES
         } else {
-            !self.wire.has(PAUSED | HELD)
+            !self.wire.has(HELD) && !self.wire.is_paused_for(0)
         }
     }
 

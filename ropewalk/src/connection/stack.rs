@@ -11,7 +11,7 @@ use super::producing::Producing;
 use super::queue::Queue;
 use super::{Connection, TOP};
 use crate::protocol::wire::{
-    BUILT, CLOSING, DEAD, DISCARDED, EOF_TOLD, HELD, LINGERING, PASSING, QUEUED, RETIRING, STACKED,
+    BUILT, CLOSING, DEAD, EOF_TOLD, HELD, LINGERING, LINGERS, PASSING, QUEUED, RETIRING, STACKED,
     Wire,
 };
 use crate::protocol::{Below, Context, Event, Layer, Reason, Timer, Up, UpItem};
@@ -26,6 +26,8 @@ pub(crate) struct Stack {
     pub(crate) finishing: usize,
     pub(crate) producing: Option<Producing>,
     pub(crate) queue: Queue,
+    /// A layer was called, and may have kept something back.
+    pub(crate) touched: bool,
 }
 
 /// What reaches a layer or the protocol.
@@ -108,9 +110,10 @@ impl Connection {
             None => (0, false),
         };
         let is_top = level >= layers;
+        let closed = self.wire.has(CLOSING) && !self.wire.in_handshake(level);
         match &input {
             Input::Data(data) => {
-                if self.wire.has(CLOSING) && cfg!(not(broken = "data_after_close")) {
+                if closed && cfg!(not(broken = "data_after_close")) {
                     self.discard(data.len());
                     return Passage::Stopped;
                 }
@@ -120,7 +123,7 @@ impl Connection {
                 }
             }
             Input::Eof => {
-                if self.wire.has(CLOSING) {
+                if closed {
                     return Passage::Stopped;
                 }
                 let unbuilt = is_top && !self.wire.has(BUILT);
@@ -161,7 +164,7 @@ impl Connection {
 
     /// Bytes after `close`: they are gone, but the peer must not be reset for them.
     fn discard(&mut self, bytes: usize) {
-        self.wire.set(DISCARDED);
+        self.wire.set(LINGERS);
         if self.wire.has(LINGERING) {
             self.wire.rare().discarded += bytes;
         }
@@ -192,6 +195,7 @@ impl Connection {
     ) {
         let Connection { wire, stack } = self;
         let Some(stack) = stack else { return };
+        stack.touched = true;
         let Some((layer, below)) = stack.layers[..=level].split_last_mut() else { return };
         guard(wire, |wire| call(&mut **layer, &mut Below::new(below, wire, context)));
     }
@@ -201,6 +205,7 @@ impl Connection {
         let Connection { wire, stack } = self;
         match stack {
             Some(stack) => {
+                stack.touched = true;
                 let layers = &mut stack.layers[..];
                 guard(wire, |wire| Below::new(layers, wire, context).write(data));
             }
@@ -214,6 +219,17 @@ impl Connection {
         // A layer that panics here is found out at its next call; it counts as empty.
         let pending = || stack.layers.iter().map(|layer| layer.pending()).sum();
         catch_unwind(AssertUnwindSafe(pending)).unwrap_or(0)
+    }
+
+    /// Lets the layers write what they kept back, if any was called since.
+    pub(super) fn flush_layers(&mut self, context: &Context) {
+        let Some(stack) = self.stack.as_mut().filter(|stack| stack.touched) else { return };
+        for level in (0..stack.layers.len()).rev() {
+            self.with_layer(level, context, |layer, below| layer.flush(below));
+        }
+        if let Some(stack) = &mut self.stack {
+            stack.touched = false;
+        }
     }
 
     /// Tells the layers, from the top down, that no more is written; each once what is
@@ -236,7 +252,12 @@ impl Connection {
             let Some(stack) = &mut self.stack else { return true };
             stack.finishing += 1;
             let level = count - stack.finishing;
+            let before = self.wire.len();
             self.with_layer(level, context, |layer, below| layer.finish(below));
+            let words = self.wire.len() - before;
+            if words > 0 {
+                self.wire.rare().last_words += words;
+            }
         }
     }
 

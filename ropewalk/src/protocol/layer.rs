@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use super::context::Context;
 use super::wire::{
-    ARM, BLOCKED, BROKEN, CLOSING, DEAD, EOF_SEEN, HELD, PAUSED, READ_OFF, RETIRING, Rare, SHUT,
-    WATCHED, Wire,
+    ARM, BLOCKED, BROKEN, CLOSING, DEAD, EOF_SEEN, HELD, LINGERS, PAUSED, READ_OFF, RETIRING, Rare,
+    SHUT, WATCHED, Wire,
 };
 use super::{Event, Reason, Timer, Transport};
 use crate::addr::Addr;
@@ -68,6 +68,12 @@ pub trait Layer: AsAny {
     /// Bytes are written from above.
     fn write(&mut self, below: &mut Below<'_>, data: &[u8]) {
         below.write(data);
+    }
+
+    /// The callback that wrote has returned: what was kept back, so that it leaves together,
+    /// is to go now. Called from the top down, before the kernel is given anything.
+    fn flush(&mut self, below: &mut Below<'_>) {
+        let _ = below;
     }
 
     /// No more writes will come from above: the last bytes, once `pending` is 0 above.
@@ -158,7 +164,26 @@ impl<'a> Below<'a> {
         self.wire.fail(why);
     }
 
-    /// A handshake begins: until `end_handshake`, the handshake deadline runs.
+    /// Counts bytes that were accepted by `write` and can't be written any more: the reason
+    /// of the end tells them as unsent.
+    pub fn count_unsent(&mut self, bytes: usize) {
+        self.wire.rare().unsent += bytes as u64;
+    }
+
+    /// Whether a close was asked for, and not only the end of our direction.
+    pub fn is_closing(&self) -> bool {
+        self.wire.has(CLOSING)
+    }
+
+    /// A close will wait, within its bounds, until the peer ends too, as it does where input
+    /// is left unread: bytes are under way to us, and a reset for them could destroy our last.
+    pub fn linger(&mut self) {
+        self.wire.set(LINGERS);
+    }
+
+    /// A handshake begins: until `end_handshake`, the handshake deadline runs. Input for it
+    /// waits for no pause above this layer, and comes even after a close, as what was
+    /// written before that waits for the handshake.
     pub fn begin_handshake(&mut self) {
         self.wire.rare().handshakes |= 1 << self.layers.len();
     }

@@ -70,8 +70,8 @@ pub(crate) const DONE: u32 = 1 << 23;
 pub(crate) const CHECKED: u32 = 1 << 24;
 /// It is on the engine's list of connections that something touched.
 pub(crate) const DIRTY: u32 = 1 << 25;
-/// Input came after `close`.
-pub(crate) const DISCARDED: u32 = 1 << 22;
+/// Input came after `close`, or is under way: a close lingers.
+pub(crate) const LINGERS: u32 = 1 << 22;
 /// A layer has done its work, and is to be taken out.
 pub(crate) const RETIRING: u32 = 1 << 26;
 /// The protocol gave back part of what it was just given; see `Rare::unread`.
@@ -238,6 +238,8 @@ pub(crate) struct Rare {
     pub(crate) discarded: usize,
     /// Bytes dropped unsent.
     pub(crate) unsent: u64,
+    /// Bytes at the end of the wire that are the layers' last words.
+    pub(crate) last_words: usize,
     pub(crate) received: u64,
     pub(crate) sent: u64,
     peer: Option<Addr>,
@@ -417,9 +419,19 @@ impl Wire {
         }
     }
 
-    /// Whether input for `level` has to wait: somebody there or above it paused.
+    /// Whether input for `level` has to wait: somebody there or above it paused. A handshake
+    /// waits for nobody above it, who could pause it until its deadline.
     pub(crate) fn is_paused_for(&self, level: usize) -> bool {
-        self.has(PAUSED) && self.rare.as_ref().is_some_and(|rare| rare.pauses >> level != 0)
+        self.has(PAUSED)
+            && self.rare.as_ref().is_some_and(|rare| match rare.handshakes >> level {
+                0 => rare.pauses >> level != 0,
+                under_way => rare.pauses >> level & (u32::MAX >> under_way.leading_zeros()) != 0,
+            })
+    }
+
+    /// Whether input for `level` belongs to a handshake there or above it.
+    pub(crate) fn in_handshake(&self, level: usize) -> bool {
+        self.rare.as_ref().is_some_and(|rare| rare.handshakes >> level != 0)
     }
 
     pub(crate) fn set_timer(

@@ -17,7 +17,7 @@ use crate::protocol::{Below, Context, Deadline, Event, Kind, Layer, Reason, Up, 
 ///
 /// It keeps the connection's promises to the layer: nothing is called after a failure or
 /// once it has retired, input waits while the layer pauses reading, timers fire in order of
-/// their deadlines.
+/// their deadlines. Each call here is a callback, after which the layer is told to flush.
 ///
 /// ```
 /// use ropewalk::policy::Throttle;
@@ -103,10 +103,15 @@ impl LayerBench {
 
     /// Bytes are written from above. Answers what reached the wire by now.
     pub fn write(&mut self, layer: &mut dyn Layer, data: &[u8]) -> Vec<u8> {
-        match self.retired {
-            true => self.wire.write(data, &self.context),
-            false => self.call(layer, |layer, below, _| layer.write(below, data)),
+        self.write_together(layer, &[data])
+    }
+
+    /// Several writes of one callback. Answers what reached the wire by now.
+    pub fn write_together(&mut self, layer: &mut dyn Layer, writes: &[&[u8]]) -> Vec<u8> {
+        for data in writes.iter().filter(|_| self.retired) {
+            self.wire.write(data, &self.context);
         }
+        self.call(layer, |layer, below, _| writes.iter().for_each(|data| layer.write(below, data)));
         self.take_wire()
     }
 
@@ -241,7 +246,7 @@ impl LayerBench {
     fn deliver(&mut self, layer: &mut dyn Layer) {
         while !self.is_reading_paused() {
             let Some(held) = self.held.pop_front() else { break };
-            if self.is_closing() {
+            if self.is_closing() && !self.wire.in_handshake(0) {
                 continue; // after its close, a connection delivers nothing
             }
             match &held {
@@ -281,7 +286,9 @@ impl LayerBench {
             return;
         }
         let mut up = Up::new(&self.context);
-        call(layer, &mut Below::new(&mut [], &mut self.wire, &self.context), &mut up);
+        let mut below = Below::new(&mut [], &mut self.wire, &self.context);
+        call(layer, &mut below, &mut up);
+        layer.flush(&mut below);
         // Above a connection that has failed nothing is delivered any more.
         for item in up.into_items().into_iter().filter(|_| !self.wire.has(DEAD)) {
             match item {

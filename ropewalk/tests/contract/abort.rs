@@ -36,7 +36,9 @@ fn abort_drops_what_is_unsent_and_counts_it() {
             let mut peer = rig.dial(server);
             rig.until_lost(1);
             assert_eq!(rig.log.calls(), [Call::Made, OVER]);
-            assert_eq!(unsent.at_least(1), [10]);
+            // Beside what was written, the rest of a handshake may be unsent.
+            let unsent = unsent.first();
+            assert!(unsent == 10 || unsent > 10 && !rig.kind.is_plain(), "{unsent}");
             assert_cut(rig, &mut *peer);
         },
     );

@@ -14,8 +14,11 @@ fn kinds(calls: Vec<Call>) -> Vec<Call> {
 #[test]
 fn a_full_that_the_kernel_took_at_once_is_owed_a_resume() {
     on_every_engine(|rig| {
-        let script = Script::new().made(|transport| {
-            assert_eq!(transport.write(&[7; WATER_HIGH_BYTES]), Flow::More);
+        let is_plain = rig.kind.is_plain();
+        let script = Script::new().made(move |transport| {
+            // Records are longer than what is in them.
+            let first = if is_plain { Flow::More } else { Flow::Full };
+            assert_eq!(transport.write(&[7; WATER_HIGH_BYTES]), first);
             assert_eq!(transport.write(b"!"), Flow::Full);
         });
         let server = rig.serve(script.resume(|transport| transport.close()));
@@ -77,14 +80,18 @@ fn each_full_in_turn_is_followed_by_a_resume() {
 fn a_write_begun_below_the_hard_limit_is_taken_whole() {
     on_every_engine(|rig| {
         let (limit, much) = (Limits::default().hard_limit_bytes(), rig.kind.too_much());
+        // Records are longer than what is in them.
+        let is_plain = rig.kind.is_plain();
+        let below = if is_plain { limit - 1 } else { limit / 2 };
         let server = rig.serve(Script::new().made(move |transport| {
-            assert_eq!(transport.write(&vec![1; limit - 1]), Flow::Full);
+            assert_eq!(transport.write(&vec![1; below]), Flow::Full);
             assert_eq!(transport.write(&vec![2; much]), Flow::Full);
-            assert_eq!(transport.buffered(), limit - 1 + much);
+            let (buffered, written) = (transport.buffered(), below + much);
+            assert!(buffered == written || !is_plain && buffered > written, "{buffered}");
             transport.close();
         }));
         let mut peer = rig.dial(server);
-        assert!(peer.read_to_end().unwrap() == [vec![1; limit - 1], vec![2; much]].concat());
+        assert!(peer.read_to_end().unwrap() == [vec![1; below], vec![2; much]].concat());
         rig.until_lost(1);
         assert_eq!(rig.log.calls().last(), Some(&Call::Lost(Kind::Closed)));
     });

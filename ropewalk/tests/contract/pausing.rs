@@ -168,7 +168,9 @@ fn a_reset_that_nobody_resumes_for_comes_after_a_minute() {
             peer.reset();
             rig.until_lost(1);
             assert_eq!(rig.log.calls(), [Call::Made, Call::Lost(Kind::Reset)]);
-            assert_eq!(left.first(), 8);
+            // Of a record, all of it is undelivered.
+            let left = left.first();
+            assert!(left == 8 || left > 8 && !rig.kind.is_plain(), "{left}");
             let minute = Duration::from_secs(60);
             assert!((minute..minute + Duration::from_secs(1)).contains(&rig.now()));
         },

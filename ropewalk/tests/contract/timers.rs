@@ -138,7 +138,9 @@ fn a_timer_does_not_fire_before_its_time() {
 #[test]
 fn a_connection_that_closes_hears_no_more_timers() {
     on(
-        |kind| kind.accepts_by_an_engine(),
+        // Where nobody reads meanwhile and nothing else is under way, a virtual clock runs on
+        // to the deadline: a handshake leaves nothing.
+        |kind| kind.accepts_by_an_engine() && (kind.is_plain() || !kind.is_memory()),
         |rig| {
             let much = rig.kind.too_much();
             let server = rig.serve(Script::new().made(move |transport| {

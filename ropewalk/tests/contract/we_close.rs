@@ -67,7 +67,9 @@ fn a_close_that_nobody_reads_ends_by_the_flush_deadline() {
             let flush = Kind::Deadline(Deadline::Flush);
             assert_eq!(rig.log.calls(), [Call::Made, Call::Lost(flush)]);
             let unsent = unsent.first();
-            assert!(unsent > 0 && unsent <= much as u64, "{unsent}");
+            // Records are longer than what is in them.
+            let most = if rig.kind.is_plain() { much } else { much + much / 100 };
+            assert!(unsent > 0 && unsent <= most as u64, "{unsent}");
             assert!(peer.read_until_over().0.len() < much);
         },
     );

@@ -13,6 +13,8 @@ pub trait Peer {
     fn close(self: Box<Self>);
     /// Closes with a reset.
     fn reset(self: Box<Self>);
+    /// What has arrived, once something has; nothing at the other side's end.
+    fn read_some(&mut self) -> io::Result<Vec<u8>>;
     fn read_exact(&mut self, count: usize) -> io::Result<Vec<u8>>;
     /// Everything until the other side ends. A reset is an error.
     fn read_to_end(&mut self) -> io::Result<Vec<u8>>;
@@ -32,6 +34,13 @@ impl Peer for testing::Peer<'_> {
     }
     fn reset(mut self: Box<Self>) {
         testing::Peer::reset(&mut self);
+    }
+    fn read_some(&mut self) -> io::Result<Vec<u8>> {
+        match testing::Peer::read_exact(self, 1) {
+            Ok(first) => Ok([first, self.take(usize::MAX)].concat()),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
     }
     fn read_exact(&mut self, count: usize) -> io::Result<Vec<u8>> {
         testing::Peer::read_exact(self, count)
@@ -61,6 +70,12 @@ impl Peer for Real {
     fn close(self: Box<Self>) {}
     fn reset(self: Box<Self>) {
         self.0.set_linger(Some(std::time::Duration::ZERO)).unwrap();
+    }
+    fn read_some(&mut self) -> io::Result<Vec<u8>> {
+        let mut data = vec![0; 65536];
+        let count = self.0.read(&mut data)?;
+        data.truncate(count);
+        Ok(data)
     }
     fn read_exact(&mut self, count: usize) -> io::Result<Vec<u8>> {
         let mut data = vec![0; count];

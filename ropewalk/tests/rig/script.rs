@@ -9,6 +9,7 @@ use ropewalk::protocol::{Event, Layers};
 use ropewalk::{ClientFactory, Connector, Factory, Net, Protocol, Reason, Timer, Transport};
 
 use super::log::{Call, Log};
+use super::serve::Kind;
 
 type Do = Arc<dyn Fn(&mut dyn Transport) + Send + Sync>;
 type DoData = Arc<dyn Fn(&mut dyn Transport, &[u8]) + Send + Sync>;
@@ -99,16 +100,23 @@ pub struct ScriptedFactory {
     log: Log,
     /// A client's attempts and connections are one story.
     number: Option<usize>,
+    /// What stands between wire and script.
+    kind: Option<Kind>,
 }
 
 impl ScriptedFactory {
     pub fn server(script: Script, log: Log) -> ScriptedFactory {
-        ScriptedFactory { script, log, number: None }
+        ScriptedFactory { script, log, number: None, kind: None }
     }
 
     pub fn client(script: Script, log: Log) -> ScriptedFactory {
         let number = Some(log.next());
-        ScriptedFactory { script, log, number }
+        ScriptedFactory { script, log, number, kind: None }
+    }
+
+    /// With what this engine has between wire and script.
+    pub fn on(self, kind: Kind) -> ScriptedFactory {
+        ScriptedFactory { kind: Some(kind), ..self }
     }
 
     fn number(&self) -> usize {
@@ -121,6 +129,11 @@ impl ScriptedFactory {
     }
 
     fn add_layers(&self, layers: &mut Layers) {
+        match self.kind {
+            Some(kind) if self.number.is_some() => kind.stack_client(layers),
+            Some(kind) => kind.stack_server(layers),
+            None => {}
+        }
         if let Some(stack) = &self.script.stack {
             stack(layers);
         }

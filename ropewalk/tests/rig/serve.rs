@@ -10,6 +10,7 @@ use std::time::Duration;
 use ropewalk::addr::Target;
 use ropewalk::addr::{Addr, ListenAt, Site};
 use ropewalk::limits::Limits;
+use ropewalk::protocol::Layers;
 use ropewalk::server::{
     BaseServer, MixIn, Pooling, ProtocolHandler, Protocols, Serial, Server, ServerSocket,
     ShutdownHandle, StreamRequest, ThreadServer, Threading,
@@ -17,6 +18,8 @@ use ropewalk::server::{
 use ropewalk::testing::Network;
 use ropewalk::{Factory, Reactor, Remote, Report};
 
+#[cfg(feature = "tls")] // the feature's own engines
+use super::encrypted::{Encrypted, Ends, TLS12, TLS13};
 use super::folder::Folder;
 #[cfg(target_os = "linux")] // see `Kind::ForkTcp`
 use super::forked::Forked;
@@ -44,6 +47,9 @@ pub enum Kind {
     Seeded(u64),
     #[cfg(all(feature = "uring", target_os = "linux"))] // the feature's own engine
     UringTcp,
+    /// Another one, with TLS between the wire and the script's own layers.
+    #[cfg(feature = "tls")] // the feature's own engines
+    Tls(&'static Kind),
 }
 
 /// Every engine of this build and machine.
@@ -53,6 +59,18 @@ pub const KINDS: &[Kind] = &[
     Kind::Seeded(1),
     Kind::Seeded(2),
     Kind::Seeded(3),
+    #[cfg(feature = "tls")] // the feature's own engines
+    Kind::Tls(&Kind::Memory),
+    #[cfg(feature = "tls")] // as above
+    Kind::Tls(&Kind::Seeded(2)),
+    #[cfg(feature = "tls")] // as above
+    Kind::Tls(&Kind::Seeded(TLS12_SEED)),
+    #[cfg(feature = "tls")] // as above
+    Kind::Tls(&Kind::PollTcp),
+    #[cfg(feature = "tls")] // as above
+    Kind::Tls(&Kind::ThreadsTcp),
+    #[cfg(feature = "tls")] // as above
+    Kind::Tls(&Kind::PoolTcp),
     Kind::PollTcp,
     #[cfg(unix)] // Unix sockets
     Kind::PollUnix,
@@ -66,25 +84,73 @@ pub const KINDS: &[Kind] = &[
     Kind::UringTcp,
 ];
 
+/// The seed whose TLS is 1.2.
+#[cfg(feature = "tls")] // the feature's own engines
+const TLS12_SEED: u64 = 3;
+
 impl Kind {
+    /// A server's layers, below the script's own.
+    pub fn stack_server(self, layers: &mut Layers) {
+        #[cfg(feature = "tls")] // the feature's own engines
+        if let Some(ends) = self.tls() {
+            layers.push(ends.server.layer());
+        }
+        let _ = layers;
+    }
+
+    /// The same of a client.
+    pub fn stack_client(self, layers: &mut Layers) {
+        #[cfg(feature = "tls")] // the feature's own engines
+        if let Some(ends) = self.tls() {
+            layers.push(ends.client.layer("localhost"));
+        }
+        let _ = layers;
+    }
+
+    /// The engine, whatever stands on it.
+    fn below(self) -> Kind {
+        #[cfg(feature = "tls")] // the feature's own engines
+        if let Kind::Tls(kind) = self {
+            return *kind;
+        }
+        self
+    }
+
+    /// What is written is what the wire has: nothing between adds to it or waits.
+    pub fn is_plain(self) -> bool {
+        self == self.below()
+    }
+
+    /// What TLS is between.
+    #[cfg(feature = "tls")] // the feature's own engines
+    fn tls(self) -> Option<&'static Ends> {
+        match self {
+            Kind::Tls(Kind::Seeded(TLS12_SEED) | Kind::ThreadsTcp) => Some(&TLS12),
+            Kind::Tls(_) => Some(&TLS13),
+            _ => None,
+        }
+    }
+
     pub fn is_memory(self) -> bool {
-        matches!(self, Kind::Memory | Kind::Seeded(_))
+        matches!(self.below(), Kind::Memory | Kind::Seeded(_))
     }
 
     /// Unix sockets have no reset: an end is an end of input, whatever the peer did.
     pub fn has_reset(self) -> bool {
-        self.is_memory() || (!matches!(self, Kind::PollUnix | Kind::ThreadsUnix) && resets())
+        self.is_memory()
+            || (!matches!(self.below(), Kind::PollUnix | Kind::ThreadsUnix) && resets())
     }
 
     /// One event loop serves all connections.
     pub fn is_one_loop(self) -> bool {
-        !matches!(self, Kind::ThreadsTcp | Kind::ThreadsUnix) && self.accepts_by_an_engine()
+        !matches!(self.below(), Kind::ThreadsTcp | Kind::ThreadsUnix) && self.accepts_by_an_engine()
     }
 
     /// What accepts is an engine, which can be called, and can connect. A server with a
     /// mix-in has an engine for each connection, where that is, and none of its own.
     pub fn accepts_by_an_engine(self) -> bool {
-        !matches!(self, Kind::PoolTcp | Kind::SerialTcp | Kind::ThreadingTcp) && self.is_here()
+        !matches!(self.below(), Kind::PoolTcp | Kind::SerialTcp | Kind::ThreadingTcp)
+            && self.is_here()
     }
 
     /// Protocols live in the test's process, and can leave things for the test.
@@ -228,7 +294,7 @@ pub fn close_after<M: MixIn, F: Factory + Send + 'static>(
 
 impl Rig {
     pub fn new(kind: Kind, limits: Limits) -> Rig {
-        let network = match kind {
+        let network = match kind.below() {
             Kind::Memory => Some(Network::new(0, ropewalk::driver::Weather::calm(), limits)),
             Kind::Seeded(seed) => {
                 Some(Network::new(seed, ropewalk::driver::Weather::of_seed(seed), limits))
@@ -246,15 +312,17 @@ impl Rig {
 
     /// Serves a script; the answer dials it.
     pub fn serve(&self, script: Script) -> usize {
-        let log = self.log.clone();
-        self.serve_factory(move || Box::new(ScriptedFactory::server(script, log)))
+        let (log, kind) = (self.log.clone(), self.kind);
+        self.serve_factory(move || Box::new(ScriptedFactory::server(script, log).on(kind)))
     }
 
     /// Connects to a server, from its own engine, with a client that follows a script.
     pub fn connect(&self, server: usize, script: Script) {
         let (to, log) = (Target::Addr(self.addr(server)), self.clients.clone());
+        let kind = self.kind;
         let connect = move |net: &dyn ropewalk::Net| {
-            net.connect(to, Box::new(ScriptedClient(ScriptedFactory::client(script, log))));
+            let factory = ScriptedFactory::client(script, log).on(kind);
+            net.connect(to, Box::new(ScriptedClient(factory)));
         };
         self.remote(server).call(connect).unwrap();
     }
@@ -289,7 +357,7 @@ impl Rig {
         &self,
         make: impl FnOnce() -> Box<F> + Send + 'static,
     ) -> Running {
-        let (kind, limits) = (self.kind, self.limits);
+        let (kind, limits) = (self.kind.below(), self.limits);
         let folder = matches!(kind, Kind::PollUnix | Kind::ThreadsUnix).then(Folder::new);
         let site = match &folder {
             Some(folder) => Site::Unix(folder.0.join("socket")),
@@ -361,8 +429,18 @@ impl Rig {
         }
     }
 
-    /// The other end of a new connection.
+    /// The other end of a new connection. Through TLS the handshake is done.
     pub fn dial(&self, server: usize) -> Box<dyn Peer + '_> {
+        let peer = self.dial_plain(server);
+        #[cfg(feature = "tls")] // the feature's own engines
+        if let Some(ends) = self.kind.tls() {
+            return Box::new(Encrypted::new(peer, ends.connection()));
+        }
+        peer
+    }
+
+    /// The other end, whatever is to be between.
+    pub fn dial_plain(&self, server: usize) -> Box<dyn Peer + '_> {
         if let Some(network) = &self.network {
             return Box::new(network.dial(server as u64).unwrap());
         }
@@ -469,6 +547,10 @@ pub fn dial_socket(addr: &Addr) -> io::Result<socket2::Socket> {
     };
     let socket = Socket::new(domain, Type::STREAM, None)?;
     socket.connect(&addr)?;
+    if domain != Domain::UNIX {
+        // What is sent in two calls is under way before a reset may follow.
+        socket.set_tcp_nodelay(true)?;
+    }
     socket.set_read_timeout(Some(WATCHDOG))?;
     socket.set_write_timeout(Some(WATCHDOG))?;
     Ok(socket)
