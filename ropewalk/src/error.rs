@@ -95,6 +95,8 @@ pub enum Operation {
     Parse,
     /// Waiting for a future.
     Wait,
+    /// Doing blocking work in a thread of the reactor's.
+    Work,
 }
 
 /// The cause, as far as a program may want to decide on it.
@@ -149,7 +151,7 @@ pub enum ErrorKind {
     Stopped,
     /// A bounded queue is full.
     Full,
-    /// A future panicked; the cause is what it said.
+    /// What was to be done panicked; the cause is what it said.
     Panicked,
     /// Other threads run in this process, and a child that is forked now might wait for ever
     /// for a lock that one of them holds.
@@ -449,6 +451,7 @@ impl fmt::Display for Error {
             Operation::Ask => ("cannot reach the reactor", ""),
             Operation::Parse => ("cannot read", ""),
             Operation::Wait => ("the future did not finish", ""),
+            Operation::Work => ("cannot do the work in a thread", ""),
         };
         f.write_str(verb)?;
         if let Some(address) = &self.0.address {

@@ -97,6 +97,16 @@ pub const RESOLVER_THREADS: usize = 4;
 /// with `Failed` or `Full`.
 pub const RESOLVER_WAITING: usize = 256;
 
+/// Reactors of one [`Cores`](crate::reactor::Cores). Cost: a thread and a loop each. At it: more
+/// are refused; by default there are as many as the process has cores.
+pub const CORES: usize = 256;
+/// Threads of each reactor that do blocking work. Cost: a stack each, while there is work.
+pub const BLOCKING_THREADS: usize = 8;
+/// Jobs that wait for one of them. At it: the next is refused with `Full`.
+pub const BLOCKING_WAITING: usize = 1024;
+/// A thread that has had nothing to do for so long ends.
+pub const THREAD_IDLE: Duration = Duration::from_secs(10);
+
 /// So long whoever connects to a name waits for an address to answer before it tries the next
 /// one as well (RFC 8305's "Connection Attempt Delay"); a refusal ends the wait at once. Cost: a
 /// socket for each that is not decided.
@@ -130,6 +140,12 @@ pub const PAIR_STRANGERS: u32 = 16;
 /// How long a stop waits for connections to end in order. At it: the rest is cut with
 /// `Stopped`, and counted in the report.
 pub const DRAIN_GRACE: Duration = Duration::from_secs(10);
+/// One phase of the hooks of a start may take so long. At it: the next one begins, and
+/// [`Report::late_hooks`](crate::Report) counts who still held it.
+pub const STARTUP_HOOKS: Duration = Duration::from_secs(30);
+/// The hooks of a stop: those before the drain get half of its grace at most, those after it
+/// what is left of it, and so much in any case. At it: as above.
+pub const HOOKS_MARGIN: Duration = Duration::from_millis(250);
 /// While draining, connections are told one after another, at most so far apart (and at
 /// most half the grace in all), so that ten thousand clients do not come back at once.
 pub const DRAIN_SPREAD: Duration = Duration::from_millis(1);

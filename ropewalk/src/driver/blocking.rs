@@ -17,10 +17,12 @@ use socket2::Socket;
 
 use super::stream::{self, Bound};
 use super::wakeup::{Alarm, Orders, Ring, alarm};
+use super::workers::Workers;
 use super::{datagram, file, passing, settings};
 use crate::addr::Addr;
 use crate::clock::{Clock, MachineClock};
 use crate::engine::{DatagramEntry, Driver, Engine, Entry, Files, Reply, Sent, Wake};
+use crate::error::Result;
 use crate::limits;
 use crate::options::SocketOptions;
 use crate::protocol::{ConnectionId, Descriptor, Out};
@@ -38,6 +40,7 @@ pub struct Blocking {
     clock: MachineClock,
     buffer: RefCell<Vec<u8>>,
     resolver: Resolver,
+    workers: Workers,
 }
 
 /// A connection's socket under this driver.
@@ -107,6 +110,7 @@ impl Blocking {
             clock: MachineClock::of_process(),
             buffer: RefCell::new(vec![0; limits::READ_BUFFER_BYTES]),
             resolver: Resolver::default(),
+            workers: Workers::default(),
         }
     }
 
@@ -375,6 +379,10 @@ impl Driver for Blocking {
 
     fn resolve(&self, host: &str, port: u16, reply: Reply) -> io::Result<()> {
         super::resolve(&self.resolver, host, port, reply)
+    }
+
+    fn run_blocking(&self, work: Box<dyn FnOnce() + Send>) -> Result<()> {
+        self.workers.run(work)
     }
 
     fn listen(

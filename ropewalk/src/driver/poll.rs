@@ -23,12 +23,14 @@ use socket2::Socket;
 
 use super::source::Source;
 use super::stream::{self, UnixFile};
+use super::workers::Workers;
 use super::{datagram, file, passing, settings};
 use crate::addr::Addr;
 use crate::clock::{Clock, MachineClock};
 use crate::engine::{
     DATAGRAM_SLOT, DatagramEntry, Driver, Engine, Entry, Files, Reply, Sent, Wake,
 };
+use crate::error::Result;
 use crate::limits;
 use crate::options::SocketOptions;
 use crate::protocol::{ConnectionId, Descriptor, Out};
@@ -45,6 +47,7 @@ pub struct Poll {
     any_ready: Cell<bool>,
     listeners: RefCell<Vec<(u32, Weak<Bound>)>>,
     resolver: Resolver,
+    workers: Workers,
 }
 
 /// What a turn needs, in one piece.
@@ -121,6 +124,7 @@ impl Poll {
             any_ready: Cell::new(false),
             listeners: RefCell::default(),
             resolver: Resolver::default(),
+            workers: Workers::default(),
         })
     }
 
@@ -340,6 +344,10 @@ impl Driver for Poll {
 
     fn resolve(&self, host: &str, port: u16, reply: Reply) -> io::Result<()> {
         super::resolve(&self.resolver, host, port, reply)
+    }
+
+    fn run_blocking(&self, work: Box<dyn FnOnce() + Send>) -> Result<()> {
+        self.workers.run(work)
     }
 
     fn listen(

@@ -29,6 +29,7 @@ use super::{file, settings};
 use crate::addr::Addr;
 use crate::clock::{Clock, Time, VirtualClock};
 use crate::engine::{DatagramEntry, Driver, Engine, Entry, Files, Reply, Sent, Wake};
+use crate::error::Result;
 use crate::limits;
 use crate::options::SocketOptions;
 use crate::protocol::{ConnectionId, Out};
@@ -380,6 +381,11 @@ impl Driver for Simulated {
 
     fn resolve(&self, host: &str, port: u16, reply: Reply) -> io::Result<()> {
         self.look_up(host, port, reply);
+        Ok(())
+    }
+
+    fn run_blocking(&self, work: Box<dyn FnOnce() + Send>) -> Result<()> {
+        work(); // no other thread, so that a seed replays; the loop hears of it a turn later
         Ok(())
     }
 

@@ -24,10 +24,12 @@ use rustix::net::{RecvFlags, recv};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use super::stream;
+use super::workers::Workers;
 use super::{file, settings};
 use crate::addr::Addr;
 use crate::clock::{Clock, MachineClock};
 use crate::engine::{Driver, Engine, Entry, Files, Reply, Sent, Wake};
+use crate::error::Result;
 use crate::limits;
 use crate::options::SocketOptions;
 use crate::protocol::{ConnectionId, Out};
@@ -47,6 +49,7 @@ pub struct Uring {
     event: Arc<EventFd>,
     clock: MachineClock,
     resolver: Resolver,
+    workers: Workers,
 }
 
 enum Operation {
@@ -88,6 +91,7 @@ impl Uring {
             event,
             clock: MachineClock::of_process(),
             resolver: Resolver::default(),
+            workers: Workers::default(),
         };
         driver.listen_for_wakes();
         Ok(driver)
@@ -386,6 +390,10 @@ impl Driver for Uring {
 
     fn resolve(&self, host: &str, port: u16, reply: Reply) -> io::Result<()> {
         super::resolve(&self.resolver, host, port, reply)
+    }
+
+    fn run_blocking(&self, work: Box<dyn FnOnce() + Send>) -> Result<()> {
+        self.workers.run(work)
     }
 
     fn listen(

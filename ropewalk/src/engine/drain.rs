@@ -7,10 +7,10 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::Engine;
 use super::driver::Driver;
+use super::{Engine, Task};
 use crate::clock::Time;
-use crate::protocol::{ConnectionId, Kind, Net, Reason};
+use crate::protocol::{ConnectionId, Kind, Moment, Net, Phase, Reason};
 
 /// How a stop went. It counts connections; datagram sockets are told and closed as well.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,6 +24,11 @@ pub struct Report {
     pub cut: usize,
     /// Bytes that never reached the kernel, in all of them and in the datagram sockets.
     pub unsent: u64,
+    /// Hooks that still held their phase when it had to go on.
+    pub late_hooks: usize,
+    /// Jobs of [`run_in_thread`](crate::Net#method.run_in_thread) that the stop did not wait
+    /// for any longer. Each was told so.
+    pub left_jobs: usize,
 }
 
 impl Report {
@@ -42,6 +47,8 @@ impl Report {
         self.ended += other.ended;
         self.cut += other.cut;
         self.unsent += other.unsent;
+        self.late_hooks += other.late_hooks;
+        self.left_jobs += other.left_jobs;
     }
 }
 
@@ -49,7 +56,6 @@ use crate::limits::DRAIN_THREADS_MARGIN as GUESTS_MARGIN;
 
 /// A stop under way.
 pub(crate) struct Draining {
-    until: Time,
     /// Not told yet.
     queue: VecDeque<ConnectionId>,
     spread: Duration,
@@ -62,22 +68,25 @@ pub(super) struct Ended<'a> {
 }
 
 impl<D: Driver> Engine<D> {
-    /// Stops in order. Asked again, a grace given then moves the end nearer.
+    /// Stops in order: hooks, connections, hooks. Asked again, a grace given then moves the end
+    /// nearer.
     pub(super) fn drain(self: &Rc<Self>, grace: Option<Duration>) {
         let until = self.context.now() + grace.unwrap_or(self.context.limits.drain_grace);
-        let again = match &mut *self.draining.borrow_mut() {
-            Some(draining) => {
-                if grace.is_some() {
-                    draining.until = draining.until.min(until);
-                }
-                true
-            }
-            None => false,
-        };
-        if !again {
+        if self.hooks.stop_asked(until, grace.is_some()) {
+            return self.open_phase(Moment::Shutdown(Phase::Before));
+        }
+        self.hurry_phase();
+        if self.drain_until().is_some() {
+            self.drain_connections();
+        }
+    }
+
+    /// Lets the connections end. Again, it looks at the end of the grace anew.
+    pub(super) fn drain_connections(self: &Rc<Self>) {
+        let until = self.hooks.stop_by().unwrap_or(self.context.now());
+        if self.draining.borrow().is_none() {
             self.begin_drain(until);
         }
-        let until = self.draining.borrow().as_ref().map_or(until, |draining| draining.until);
         if until <= self.context.now() || cfg!(broken = "drain_cuts") {
             return self.cut();
         }
@@ -87,9 +96,10 @@ impl<D: Driver> Engine<D> {
         self.end_if_empty();
     }
 
-    /// When the stop under way will cut, if there is one.
+    /// When the drain under way will cut, if there is one.
     pub(super) fn drain_until(&self) -> Option<Time> {
-        self.draining.borrow().as_ref().map(|draining| draining.until)
+        let drains = self.draining.borrow().is_some();
+        drains.then(|| self.hooks.stop_by().unwrap_or(Time::ZERO))
     }
 
     pub(super) fn add_to_report(&self, other: Report) {
@@ -110,7 +120,7 @@ impl<D: Driver> Engine<D> {
         let half_the_grace = (until - self.context.now()) / 2;
         let spread = half_the_grace / (queue.len().max(1) as u32);
         let spread = spread.min(crate::limits::DRAIN_SPREAD);
-        self.draining.replace(Some(Draining { until, queue, spread }));
+        self.draining.replace(Some(Draining { queue, spread }));
         let lookups = std::mem::take(&mut *self.lookups.borrow_mut());
         for asking in lookups.into_values() {
             asking.into_who().stopped();
@@ -120,8 +130,7 @@ impl<D: Driver> Engine<D> {
 
     /// Outside a stop: as one that is over, so that nothing begins any more.
     pub(super) fn begin_no_more(&self) {
-        let (until, spread) = (self.context.now(), Duration::ZERO);
-        let over = Draining { until, queue: VecDeque::new(), spread };
+        let over = Draining { queue: VecDeque::new(), spread: Duration::ZERO };
         self.draining.borrow_mut().get_or_insert(over);
     }
 
@@ -155,11 +164,7 @@ impl<D: Driver> Engine<D> {
     }
 
     fn cut_if_due(self: &Rc<Self>) {
-        let due = match &*self.draining.borrow() {
-            Some(draining) => draining.until <= self.context.now(),
-            None => false,
-        };
-        if due {
+        if self.drain_until().is_some_and(|until| until <= self.context.now()) {
             self.cut();
         }
     }
@@ -171,6 +176,7 @@ impl<D: Driver> Engine<D> {
             self.settle(&entry);
         }
         self.fail_all_datagrams(Kind::Stopped);
+        self.leave_jobs();
         self.drain_guests(Duration::ZERO);
         let margin_is_over =
             self.drain_until().is_some_and(|until| self.context.now() >= until + GUESTS_MARGIN);
@@ -205,20 +211,42 @@ impl<D: Driver> Engine<D> {
     }
 
     pub(super) fn end_if_empty(&self) {
-        let empty = self.connections() == 0 && self.datagram_sockets() == 0 && self.guests() == 0;
-        if empty && self.draining.borrow().is_some() {
-            self.finished.set(true);
-            self.busy.set(true); // so that the loop looks
+        if self.is_drained() {
+            // From the bottom of the stack: what comes next are hooks.
+            self.task(Task::Drained);
         }
     }
 
-    fn later(self: &Rc<Self>, at: Time, then: fn(&Rc<Self>)) {
+    fn is_drained(&self) -> bool {
+        let is_empty = self.connections() == 0
+            && self.datagram_sockets() == 0
+            && self.guests() == 0
+            && self.jobs.is_empty();
+        is_empty && self.draining.borrow().is_some()
+    }
+
+    /// All connections have ended: the rest of the hooks, and then it is over.
+    pub(super) fn drained(self: &Rc<Self>) {
+        if self.is_drained() && !self.hooks.is_waiting() {
+            self.open_phase(Moment::Shutdown(Phase::During));
+        }
+    }
+
+    /// The stop is over.
+    pub(super) fn finish(self: &Rc<Self>) {
+        self.leave_jobs();
+        self.finished.set(true);
+        self.busy.set(true); // so that the loop looks
+    }
+
+    /// Does this at an instant. Answers the timer's key.
+    pub(super) fn later(self: &Rc<Self>, at: Time, then: fn(&Rc<Self>)) -> u64 {
         let engine = self.this.clone();
         let call = move |_: &dyn Net| {
             if let Some(engine) = engine.upgrade() {
                 then(&engine);
             }
         };
-        self.call_at(at, Box::new(call));
+        self.call_at(at, Box::new(call))
     }
 }

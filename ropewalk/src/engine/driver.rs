@@ -17,6 +17,7 @@ use std::time::Duration;
 use super::{DatagramEntry, Engine, Entry};
 use crate::addr::Addr;
 use crate::clock::Clock;
+use crate::error::Result;
 use crate::options::SocketOptions;
 use crate::protocol::{ConnectionId, Descriptor, Out};
 use crate::sys::File;
@@ -48,6 +49,10 @@ pub trait Driver: Sized + 'static {
     /// Finds the addresses of a name off the loop, and gives them to `reply`, if they are
     /// wanted by then. An error says that too many wait already.
     fn resolve(&self, host: &str, port: u16, reply: Reply) -> io::Result<()>;
+
+    /// Does this, which may block, off the loop. An error says that too many wait already, or
+    /// that the system has no thread.
+    fn run_blocking(&self, work: Box<dyn FnOnce() + Send>) -> Result<()>;
 
     /// Binds and listens. Connections are reported by [`Engine::on_accepted`] under this
     /// number.

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::bells::Bell;
 use super::drain::Report;
 use super::driver::Wake;
 use crate::error::{Error, ErrorKind, Operation, Result};
@@ -23,6 +24,10 @@ pub(crate) enum Letter {
     GuestArrived(u64, Remote),
     GuestLeft(u64, Report),
     Resolved(u64, std::io::Result<Vec<std::net::SocketAddr>>),
+    /// A job is over, or what it said when it panicked.
+    JobDone(u64, std::result::Result<(), String>),
+    HoldReleased,
+    Bell(Bell),
 }
 
 /// An engine's letter box.

@@ -12,12 +12,15 @@
 //! (`settle`), so none runs inside another.
 
 mod adopt;
+mod bells;
 mod connect;
 mod datagram;
 mod drain;
 mod driver;
 mod entry;
 mod guests;
+mod hooks;
+mod jobs;
 mod listen;
 mod lookup;
 mod mail;
@@ -40,6 +43,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use adopt::Opened;
+pub(crate) use bells::Bell;
+use bells::Bells;
 use connect::Attempting;
 use datagram::Datagrams;
 pub use datagram::{DATAGRAM_SLOT, DatagramEntry};
@@ -48,6 +53,8 @@ pub use drain::Report;
 pub use driver::{Driver, Files, Reply, Sent, Wake};
 pub use entry::{Entry, Head, Seat};
 pub(crate) use guests::{Guest, Host};
+use hooks::Hooks;
+use jobs::Jobs;
 use listen::Listening;
 pub(crate) use listen::{bind_everywhere, named};
 use lookup::Asking;
@@ -93,6 +100,9 @@ pub struct Engine<D: Driver> {
     next_lookup: Cell<u64>,
     guests: RefCell<BTreeMap<u64, Option<Remote>>>,
     next_guest: Cell<u64>,
+    hooks: Hooks,
+    jobs: Jobs,
+    bells: Bells,
     /// The accepting thread's engine, whose guest this one is.
     host: RefCell<Option<Arc<dyn Host>>>,
     running: Cell<bool>,
@@ -112,7 +122,9 @@ enum Task<D: Driver> {
     MakeDatagrams(u32),
     SettleDatagrams(u32),
     AcceptAgain,
+    Call(Call),
     Drain(Option<Duration>),
+    Drained,
 }
 
 impl<D: Driver> Engine<D> {
@@ -144,6 +156,9 @@ impl<D: Driver> Engine<D> {
             next_lookup: Cell::new(0),
             guests: RefCell::default(),
             next_guest: Cell::new(0),
+            hooks: Hooks::default(),
+            jobs: Jobs::default(),
+            bells: Bells::default(),
             host: RefCell::default(),
             running: Cell::new(false),
             stays: Cell::new(false),
@@ -222,6 +237,8 @@ impl<D: Driver> Engine<D> {
             && self.lookups.borrow().is_empty()
             && self.guests() == 0
             && self.futures.is_empty()
+            && self.jobs.is_empty()
+            && !self.hooks.is_waiting()
             && !self.work.get()
             && !self.mail.any()
             && self.timers.borrow_mut().next().is_none()
@@ -243,6 +260,7 @@ impl<D: Driver> Engine<D> {
         let mut running = Running { engine: self, clears: true };
         let home = Home::enter(self.clone());
         self.look_for_woken(); // one that was woken between two runs
+        self.start_up();
         let mut result = Ok(());
         while go_on(self) && result.is_ok() {
             result = self.turn();
@@ -329,6 +347,7 @@ impl<D: Driver> Engine<D> {
         let _home = Home::enter(self.clone());
         // After a stop, too: what is under way on a simulated wire still arrives.
         self.finished.set(false);
+        self.start_up();
         self.turn()
     }
 
@@ -352,6 +371,9 @@ impl<D: Driver> Engine<D> {
                 Letter::GuestArrived(key, remote) => self.guest_arrived(key, remote),
                 Letter::GuestLeft(key, report) => self.guest_left(key, report),
                 Letter::Resolved(key, found) => self.looked_up(key, found),
+                Letter::JobDone(key, done) => self.job_done(key, done),
+                Letter::HoldReleased => self.close_phase(),
+                Letter::Bell(bell) => self.bell_rang(&bell),
             }
         }
     }
@@ -402,7 +424,9 @@ impl<D: Driver> Engine<D> {
                     self.datagrams(number).inspect(|entry| self.settle_datagrams(entry));
                 }
                 Some(Task::AcceptAgain) => self.accept_again(),
+                Some(Task::Call(call)) => self.guarded("a call", || call(&**self)),
                 Some(Task::Drain(grace)) => self.drain(grace),
+                Some(Task::Drained) => self.drained(),
             }
         }
         self.poll_futures(limits::TURN_TASKS);
@@ -464,6 +488,8 @@ impl<D: Driver> Engine<D> {
     fn clear(self: &Rc<Self>) {
         // From here on nothing begins.
         self.begin_no_more();
+        drop_guarded(self.hooks.end());
+        self.leave_jobs();
         drop_guarded(std::mem::take(&mut *self.listeners.borrow_mut()));
         loop {
             let entry = self.slots.borrow().iter().next().cloned();

@@ -16,8 +16,8 @@ use crate::error::Result;
 use crate::options::SocketOptions;
 use crate::protocol::{
     CancelTask, ConnectionId, Connector, DatagramConnector, DatagramPort, DatagramProtocol,
-    DynClientFactory, DynFactory, Flow, HandleError, Listener, Lookup, Mailbox, Net, Postpone,
-    Request, Resolved, TimerHandle, Work,
+    DynClientFactory, DynFactory, Flow, HandleError, HookCall, HookHandle, Job, Listener, Lookup,
+    Mailbox, Moment, Net, Phase, Postpone, Request, Resolved, TimerHandle, Work,
 };
 
 impl<D: Driver> Net for Engine<D> {
@@ -76,6 +76,22 @@ impl<D: Driver> Net for Engine<D> {
         self.this.upgrade().expect("an engine that is lent lives")
     }
 
+    fn call_when_running(&self, f: Box<dyn FnOnce(&dyn Net)>) {
+        if self.hooks.is_started() {
+            self.task(Task::Call(f));
+        } else {
+            self.hook(Moment::Startup(Phase::After), Box::new(|hook| f(hook.net())));
+        }
+    }
+
+    fn add_hook(&self, at: Moment, hook: HookCall) -> HookHandle {
+        self.hook(at, hook)
+    }
+
+    fn run_job(&self, job: Job) -> Result<()> {
+        self.start_job(job)
+    }
+
     fn stop(&self) {
         match &*self.host.borrow() {
             Some(host) => host.stop(),
@@ -101,12 +117,17 @@ impl<D: Driver> Postpone for Later<D> {
         let Some(engine) = self.engine.upgrade() else { return false };
         let at = engine.context.fresh_now() + after;
         let sequence = engine.context.next_sequence();
+        engine.set_armed(); // it may have been due never
         engine.timers.borrow_mut().reset(self.key, at, sequence)
     }
 
     fn is_pending(&self) -> bool {
         let engine = self.engine.upgrade();
         engine.is_some_and(|engine| engine.timers.borrow().is_pending(self.key))
+    }
+
+    fn due(&self) -> Option<Time> {
+        self.engine.upgrade()?.timers.borrow().due(self.key)
     }
 }
 

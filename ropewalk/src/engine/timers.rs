@@ -29,7 +29,7 @@ pub(crate) enum Fired {
 #[derive(Default)]
 pub(crate) struct Timers {
     heap: BinaryHeap<Reverse<(Time, u64, Wakeup)>>,
-    calls: BTreeMap<u64, (u64, Call)>,
+    calls: BTreeMap<u64, (Time, u64, Call)>,
     next_key: u64,
     stale: usize,
 }
@@ -45,7 +45,7 @@ impl Timers {
     pub(crate) fn call_at(&mut self, at: Time, sequence: u64, call: Call) -> u64 {
         let key = self.next_key;
         self.next_key += 1;
-        self.calls.insert(key, (sequence, call));
+        self.calls.insert(key, (at, sequence, call));
         self.heap.push(Reverse((at, sequence, Wakeup::Call(key))));
         key
     }
@@ -54,26 +54,30 @@ impl Timers {
         self.calls.contains_key(&key)
     }
 
+    pub(crate) fn due(&self, key: u64) -> Option<Time> {
+        self.calls.get(&key).map(|(at, ..)| *at)
+    }
+
     pub(crate) fn cancel(&mut self, key: u64) -> Option<Call> {
-        let (_, call) = self.calls.remove(&key)?;
+        let (.., call) = self.calls.remove(&key)?;
         self.went_stale();
         Some(call)
     }
 
     pub(crate) fn reset(&mut self, key: u64, at: Time, sequence: u64) -> bool {
-        let Some((current, _)) = self.calls.get_mut(&key) else { return false };
-        *current = sequence;
+        let Some((due, current, _)) = self.calls.get_mut(&key) else { return false };
+        (*due, *current) = (at, sequence);
         self.heap.push(Reverse((at, sequence, Wakeup::Call(key))));
         self.went_stale();
         true
     }
 
-    /// The earliest instant at which something may be due.
+    /// The earliest instant at which something may be due. What is due never does not count.
     pub(crate) fn next(&mut self) -> Option<Time> {
         loop {
             let Reverse((at, sequence, wakeup)) = *self.heap.peek()?;
             if self.is_live(sequence, wakeup) {
-                return Some(at);
+                return (at < Time::NEVER).then_some(at);
             }
             self.heap.pop();
             self.stale = self.stale.saturating_sub(1);
@@ -93,12 +97,12 @@ impl Timers {
         self.heap.pop();
         match wakeup {
             Wakeup::Connection(id) => Some(Fired::Connection(id)),
-            Wakeup::Call(key) => self.calls.remove(&key).map(|(_, call)| Fired::Call(call)),
+            Wakeup::Call(key) => self.calls.remove(&key).map(|(.., call)| Fired::Call(call)),
         }
     }
 
     /// Forgets everything; the calls are given back, to be dropped outside a borrow.
-    pub(crate) fn clear(&mut self) -> BTreeMap<u64, (u64, Call)> {
+    pub(crate) fn clear(&mut self) -> BTreeMap<u64, (Time, u64, Call)> {
         self.heap.clear();
         self.stale = 0;
         std::mem::take(&mut self.calls)
@@ -107,7 +111,9 @@ impl Timers {
     fn is_live(&self, sequence: u64, wakeup: Wakeup) -> bool {
         match wakeup {
             Wakeup::Connection(_) => true, // looked at by the connection itself
-            Wakeup::Call(key) => self.calls.get(&key).is_some_and(|(at, _)| *at == sequence),
+            Wakeup::Call(key) => {
+                self.calls.get(&key).is_some_and(|(_, current, _)| *current == sequence)
+            }
         }
     }
 
@@ -117,7 +123,9 @@ impl Timers {
             let calls = &self.calls;
             self.heap.retain(|Reverse((_, sequence, wakeup))| match wakeup {
                 Wakeup::Connection(_) => true,
-                Wakeup::Call(key) => calls.get(key).is_some_and(|(at, _)| at == sequence),
+                Wakeup::Call(key) => {
+                    calls.get(key).is_some_and(|(_, current, _)| current == sequence)
+                }
             });
             self.stale = 0;
         }
@@ -161,7 +169,7 @@ mod tests {
     fn a_million_cancelled_timers_leave_no_heap_behind() {
         let mut timers = Timers::default();
         for sequence in 0..1_000_000 {
-            let key = timers.call_at(Time::NEVER, sequence, call());
+            let key = timers.call_at(at(u64::MAX), sequence, call());
             assert!(timers.cancel(key).is_some());
             assert!(timers.heap.len() <= 2 * SWEEP_FROM);
         }

@@ -42,7 +42,10 @@ mod context;
 mod datagram;
 mod factory;
 mod handle;
+mod hook;
+mod job;
 mod layer;
+mod looping;
 mod net;
 mod producer;
 mod reason;
@@ -59,7 +62,12 @@ pub use factory::{
     client, from_fn,
 };
 pub use handle::{ConnectionId, Handle, HandleError, Mailbox, Post, Request};
+pub use hook::{Hold, Hook, HookCall, HookHandle, Moment, Phase, RemoveHook};
+pub(crate) use hook::{Holding, Release};
+pub use job::Job;
+pub(crate) use job::Then;
 pub use layer::{AsAny, Below, Layer, Layers, Traffic, Up, UpItem, with_layer};
+pub use looping::{Busy, Every, LoopEnd, LoopingCall, Tick};
 pub use net::{
     CancelLookup, Connector, ConnectorState, Listener, Lookup, Net, Postpone, Reconnect, Resolved,
     StopListening, TimerHandle,

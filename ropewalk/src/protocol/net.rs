@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use super::{
     CancelTask, ClientFactory, DatagramConnector, DatagramPort, DatagramProtocol, DynClientFactory,
-    DynFactory, Factory, Work,
+    DynFactory, Factory, HookCall, HookHandle, Job, Moment, Work,
 };
 use crate::addr::{Addr, DatagramSite, ListenAt, Site, Target};
 use crate::clock::Time;
@@ -94,6 +94,20 @@ pub trait Net {
     /// assert_eq!(peer.read_exact(10).unwrap(), b"beat\nbeat\n");
     /// ```
     fn owned(&self) -> Rc<dyn Net>;
+    /// Runs `f` on the loop, once: when the reactor runs and the hooks of its start are done, in
+    /// the order of asking; if that is so already, when the callback that asks has returned,
+    /// before the loop waits again. If it is stopped before it has started, it never runs.
+    #[doc(alias = "callWhenRunning")]
+    #[doc(alias = "call_soon")]
+    fn call_when_running(&self, f: Box<dyn FnOnce(&dyn Net)>);
+    /// Calls a hook when the reactor starts or stops: [`on_startup`](#method.on_startup) and
+    /// [`on_shutdown`](#method.on_shutdown) behind a pointer.
+    fn add_hook(&self, at: Moment, hook: HookCall) -> HookHandle;
+    /// Does work that blocks: [`run_in_thread`](#method.run_in_thread) behind a pointer.
+    ///
+    /// # Errors
+    /// As there.
+    fn run_job(&self, job: Job) -> Result<()>;
     /// Stops the reactor in order: see [`Reactor::stop`](crate::Reactor::stop).
     fn stop(&self);
 }
@@ -331,6 +345,8 @@ pub trait Postpone {
     fn reset(&self, after: Duration) -> bool;
     /// See [`TimerHandle::is_pending`].
     fn is_pending(&self) -> bool;
+    /// See [`TimerHandle::due`].
+    fn due(&self) -> Option<Time>;
 }
 
 impl TimerHandle {
@@ -352,6 +368,12 @@ impl TimerHandle {
     #[doc(alias = "active")]
     pub fn is_pending(&self) -> bool {
         self.0.is_pending()
+    }
+
+    /// When the call runs, at the earliest. `None` if it has run, runs now, or was cancelled.
+    #[doc(alias = "getTime")]
+    pub fn due(&self) -> Option<Time> {
+        self.0.due()
     }
 }
 

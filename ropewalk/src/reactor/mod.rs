@@ -3,8 +3,12 @@
 //! a connection's life, or a global: a reactor is a value, and there may be many.
 
 mod adopt;
+mod cores;
 mod futures;
+mod running;
 mod stdio;
+
+pub use cores::Cores;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -15,7 +19,8 @@ use std::time::{Duration, SystemTime};
 
 use crate::addr::{DatagramSite, ListenAt, Site, Target};
 use crate::clock::Time;
-use crate::driver::{Poll, StopSignals};
+use crate::driver::Poll;
+pub use crate::driver::{Signal, SignalGuard, StopSignals};
 use crate::engine::{Engine, Remote, Report};
 use crate::error::{Error, Operation, Result};
 use crate::limits::Limits;

@@ -35,7 +35,7 @@ impl Above {
     }
 }
 
-const WORD_BYTES: usize = 33;
+const WORD_BYTES: usize = 49;
 
 impl Word {
     pub(super) fn spelled(&self) -> [u8; WORD_BYTES] {
@@ -44,7 +44,10 @@ impl Word {
             Word::Report(report) => (b'R', *report),
             Word::Done => (b'D', Report::default()),
         };
-        let numbers = [report.open as u64, report.ended as u64, report.cut as u64, report.unsent];
+        let Report { open, ended, cut, unsent, late_hooks, left_jobs } = report;
+        let [open, ended, cut, hooks, jobs] =
+            [open, ended, cut, late_hooks, left_jobs].map(|count| count as u64);
+        let numbers = [open, ended, cut, unsent, hooks, jobs];
         let mut bytes = [letter; WORD_BYTES];
         for (place, number) in bytes[1..].chunks_exact_mut(8).zip(numbers) {
             place.copy_from_slice(&number.to_le_bytes());
@@ -71,7 +74,9 @@ impl Word {
             _ => {
                 let (open, ended, cut) = (number(0), number(1), number(2));
                 let (open, ended, cut) = (open as usize, ended as usize, cut as usize);
-                Word::Report(Report { open, ended, cut, unsent: number(3) })
+                let (late_hooks, left_jobs) = (number(4) as usize, number(5) as usize);
+                let unsent = number(3);
+                Word::Report(Report { open, ended, cut, unsent, late_hooks, left_jobs })
             }
         })
     }
@@ -83,7 +88,8 @@ mod tests {
 
     #[test]
     fn words_are_understood_wherever_their_bytes_are_cut() {
-        let report = Report { open: 3, ended: 2, cut: 1, unsent: u64::MAX };
+        let (unsent, late_hooks, left_jobs) = (u64::MAX, 4, 5);
+        let report = Report { open: 3, ended: 2, cut: 1, unsent, late_hooks, left_jobs };
         let said = [Word::Stop, Word::Report(report), Word::Done];
         let bytes: Vec<u8> = said.iter().flat_map(Word::spelled).collect();
         for cut in 0..=bytes.len() {

@@ -135,6 +135,7 @@ mod message;
 mod name;
 mod option;
 mod pair;
+pub(crate) mod pool;
 mod race;
 mod resolve;
 mod resolver;

@@ -1,50 +1,34 @@
 //! The system's resolver on a few threads, for whoever must not wait for it without end.
-//! Owns: the threads, started when first asked, and the bound of what waits for them.
+//! Owns: whose threads they are, and what is said when too much waits for them.
 //! Never: keeps a deadline: whoever asks waits as long as he likes, and drops a late answer.
 
-use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use rustix::event::PollFlags;
 
 use super::deadline::Budget;
 use super::name::lookup;
+use super::pool::{Bounds, Job, Pool, Refused};
 use super::sys::{self, Alarm, Ring};
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::limits;
 
 /// A pool that asks the system's resolver.
-#[derive(Default)]
-pub(crate) struct Resolver(OfProcess);
-
-/// The pool of a process, and of the child that was forked with it. A child has no thread of its
-/// parent's, and a lock that one of them held then stays locked there: it touches none of it.
-#[derive(Default)]
-struct OfProcess {
-    process: OnceLock<u32>,
-    pool: Arc<Pool>,
-    child: OnceLock<Box<OfProcess>>,
-}
-
-type Job = Box<dyn FnOnce() + Send>;
+pub(crate) struct Resolver(Pool);
 
 /// For the sockets, which belong to no loop and no server that could have one.
 static OF_SOCKETS: LazyLock<Resolver> = LazyLock::new(Resolver::default);
 
-#[derive(Default)]
-struct Pool {
-    state: Mutex<State>,
-    more: Condvar,
-}
-
-#[derive(Default)]
-struct State {
-    waiting: VecDeque<Job>,
-    threads: usize,
-    idle: usize,
-    closed: bool,
+impl Default for Resolver {
+    fn default() -> Resolver {
+        Resolver(Pool::new(Bounds {
+            name: "ropewalk-resolver",
+            threads: limits::RESOLVER_THREADS,
+            waiting: limits::RESOLVER_WAITING,
+        }))
+    }
 }
 
 impl Resolver {
@@ -54,75 +38,15 @@ impl Resolver {
     }
 
     fn ask(&self, job: Job) -> Result<()> {
-        let pool = self.0.pool();
-        let mut state = pool.lock();
-        if state.waiting.len() >= limits::RESOLVER_WAITING {
-            let many = format!("{} names wait to be resolved already", limits::RESOLVER_WAITING);
-            return Err(Error::new(Operation::Resolve, ErrorKind::Full, many)
-                .with_remedy("give an IP address, or try again later"));
-        }
-        state.waiting.push_back(job);
-        if state.idle < state.waiting.len() && state.threads < limits::RESOLVER_THREADS {
-            let worker = pool.clone();
-            let started = std::thread::Builder::new()
-                .name("ropewalk-resolver".into())
-                .spawn(move || worker.work());
-            match started {
-                Ok(_) => state.threads += 1,
-                // Others will take it; without any, nobody would.
-                Err(error) if state.threads == 0 => {
-                    state.waiting.pop_back();
-                    return Err(Error::without_address(Operation::Resolve, error));
-                }
-                Err(error) => tracing::warn!("no further resolver thread: {error}"),
+        self.0.submit(job).map_err(|refused| match refused {
+            Refused::Full => {
+                let many =
+                    format!("{} names wait to be resolved already", limits::RESOLVER_WAITING);
+                Error::new(Operation::Resolve, ErrorKind::Full, many)
+                    .with_remedy("give an IP address, or try again later")
             }
-        }
-        pool.more.notify_one();
-        Ok(())
-    }
-}
-
-impl Drop for Resolver {
-    fn drop(&mut self) {
-        // A thread inside getaddrinfo cannot be stopped; it ends when it returns.
-        let pool = self.0.pool();
-        pool.lock().closed = true;
-        pool.more.notify_all();
-    }
-}
-
-impl OfProcess {
-    fn pool(&self) -> &Arc<Pool> {
-        let process = std::process::id();
-        let mut of = self;
-        while *of.process.get_or_init(|| process) != process {
-            of = of.child.get_or_init(Box::default);
-        }
-        &of.pool
-    }
-}
-
-impl Pool {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn work(&self) {
-        let mut state = self.lock();
-        loop {
-            if state.closed {
-                return;
-            }
-            let Some(job) = state.waiting.pop_front() else {
-                state.idle += 1;
-                state = self.more.wait(state).unwrap_or_else(PoisonError::into_inner);
-                state.idle -= 1;
-                continue;
-            };
-            drop(state);
-            job();
-            state = self.lock();
-        }
+            Refused::NoThread(error) => Error::without_address(Operation::Resolve, error),
+        })
     }
 }
 

@@ -6,6 +6,7 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::addr::{Addr, DatagramSite, ListenAt, Site, Target};
@@ -14,10 +15,12 @@ use crate::error::{Error, Result};
 use crate::options::SocketOptions;
 use crate::protocol::{
     CancelLookup, CancelTask, Connector, ConnectorState, DatagramConnector, DatagramPort,
-    DatagramProtocol, DynClientFactory, DynFactory, Listener, Lookup, Net, Postpone, Reconnect,
-    Resolved, StopListening, TimerHandle, Work,
+    DatagramProtocol, DynClientFactory, DynFactory, Hook, HookCall, HookHandle, Job, Listener,
+    Lookup, Moment, Net, Postpone, Reconnect, RemoveHook, Resolved, StopListening, TimerHandle,
+    Work,
 };
 
+use crate::limits::DRAIN_GRACE;
 pub(super) use crate::limits::TEST_FIRINGS as FIRINGS;
 
 /// Ports that port 0 becomes, one after another.
@@ -59,6 +62,7 @@ pub struct Recorded {
     free_port: Cell<u16>,
     stopped: Cell<bool>,
     spawned: RefCell<Vec<Work>>,
+    hooks: RefCell<Vec<Rc<RecordedHook>>>,
 }
 
 impl std::ops::Deref for RecordedNet {
@@ -195,6 +199,19 @@ impl RecordedNet {
         self.stopped.get()
     }
 
+    /// Calls the hooks of this moment, in order; each is called once. Nothing waits for who
+    /// holds it.
+    pub fn run_hooks(&self, at: Moment) {
+        let hooks = self.hooks.borrow().clone();
+        for hook in hooks.iter().filter(|hook| hook.at == at) {
+            let call = hook.call.take();
+            if let Some(call) = call {
+                call(&Hook::new(self, DRAIN_GRACE, Arc::new(|| {})));
+            }
+        }
+        self.hooks.borrow_mut().retain(|hook| hook.call.borrow().is_some());
+    }
+
     /// How many calls are still to run.
     pub fn pending_calls(&self) -> usize {
         self.calls.borrow().iter().filter(|call| call.is_pending()).count()
@@ -227,7 +244,8 @@ impl RecordedNet {
 
     pub(super) fn next_due(&self) -> Option<(Time, u64)> {
         self.calls.borrow_mut().retain(|call| call.is_pending());
-        self.calls.borrow().iter().map(|call| call.due.get()).min()
+        let due = self.calls.borrow().iter().map(|call| call.due.get()).min();
+        due.filter(|(at, _)| *at < Time::NEVER)
     }
 
     /// Runs the call that is due then.
@@ -357,6 +375,25 @@ impl Net for RecordedNet {
         Rc::new(self.clone())
     }
 
+    fn call_when_running(&self, f: Box<dyn FnOnce(&dyn Net)>) {
+        self.call_later(Duration::ZERO, f);
+    }
+
+    fn add_hook(&self, at: Moment, hook: HookCall) -> HookHandle {
+        let hook = Rc::new(RecordedHook { at, call: RefCell::new(Some(hook)) });
+        self.hooks.borrow_mut().push(hook.clone());
+        HookHandle::new(hook)
+    }
+
+    fn run_job(&self, Job { work, then }: Job) -> Result<()> {
+        let both = move |net: &dyn Net| {
+            work();
+            then(net, Ok(()));
+        };
+        self.call_later(Duration::ZERO, Box::new(both));
+        Ok(())
+    }
+
     fn stop(&self) {
         self.stopped.set(true);
     }
@@ -456,6 +493,18 @@ impl StopListening for RecordedStop {
     }
 }
 
+/// A hook; without `call` it was called, or removed.
+struct RecordedHook {
+    at: Moment,
+    call: RefCell<Option<HookCall>>,
+}
+
+impl RemoveHook for RecordedHook {
+    fn remove(&self) -> bool {
+        self.call.take().is_some()
+    }
+}
+
 /// A call for later; without `run` it has run, runs, or was cancelled.
 struct Call {
     time: Rc<Timeline>,
@@ -475,6 +524,9 @@ impl Postpone for Call {
     }
     fn is_pending(&self) -> bool {
         self.run.borrow().is_some()
+    }
+    fn due(&self) -> Option<Time> {
+        self.is_pending().then(|| self.due.get().0)
     }
 }
 
