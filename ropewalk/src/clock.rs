@@ -155,6 +155,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn engines_of_one_process_agree_about_an_instant() {
+        let first = MachineClock::of_process().now();
+        let (later, apart) = (MachineClock::of_process(), MachineClock::begin());
+        assert!(later.now() >= first && later.began <= apart.began);
+    }
+
+    #[test]
     fn a_step_of_the_wall_moves_no_deadline() {
         let clock = VirtualClock::new();
         clock.advance(Duration::from_secs(5));

@@ -50,7 +50,7 @@ fn each_byte_taken_begins_the_write_stall_anew() {
         |rig| {
             let server = rig.serve(Script::new().made(writes(rig.kind.too_much())));
             let network = rig.network();
-            let mut peer = network.dial(server as u64).unwrap();
+            let mut peer = rig.dial_memory(server);
             for _ in 0..3 {
                 network.run_for(SECOND * 40);
                 assert!(!peer.take(usize::MAX).is_empty());
@@ -73,7 +73,7 @@ fn each_byte_taken_begins_the_flush_deadline_anew() {
                 transport.close();
             }));
             let network = rig.network();
-            let mut peer = network.dial(server as u64).unwrap();
+            let mut peer = rig.dial_memory(server);
             for _ in 0..3 {
                 network.run_for(SECOND * 3);
                 assert!(!peer.take(usize::MAX).is_empty());

@@ -169,7 +169,9 @@ fn a_layer_that_panics_ends_its_own_connection_only() {
                 }));
                 let mut bad = rig.dial(server);
                 bad.send(b"x");
-                bad.shutdown_write();
+                if place != In::Timer {
+                    bad.shutdown_write(); // else the end may come before the timer
+                }
                 bad.read_until_over();
                 rig.until_lost(1);
                 let wanted = match place {

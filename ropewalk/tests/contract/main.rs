@@ -26,6 +26,7 @@ mod panics;
 mod passing;
 mod pausing;
 mod peer_closes;
+mod policies;
 mod producers;
 mod retiring;
 mod stopping;

@@ -19,9 +19,11 @@ mod peer;
 mod relay;
 mod script;
 mod serve;
+mod stacked;
 
 pub use folder::Folder;
 pub use log::{Call, Kept, Log, WATCHDOG};
 pub use peer::Peer;
 pub use script::Script;
 pub use serve::{Kind, Rig, dial_socket, on, on_every_engine, on_with};
+pub use stacked::Stacked;

@@ -9,7 +9,6 @@ use ropewalk::protocol::{Event, Layers};
 use ropewalk::{ClientFactory, Connector, Factory, Net, Protocol, Reason, Timer, Transport};
 
 use super::log::{Call, Log};
-use super::serve::Kind;
 
 type Do = Arc<dyn Fn(&mut dyn Transport) + Send + Sync>;
 type DoData = Arc<dyn Fn(&mut dyn Transport, &[u8]) + Send + Sync>;
@@ -84,6 +83,17 @@ impl Script {
     setter!(started: &Connector);
     setter!(client_end: &Connector, &dyn Net);
 
+    /// The same with these layers below its own.
+    pub fn stacked(mut self, push: impl Fn(&mut Layers) + Send + Sync + 'static) -> Script {
+        let own = self.stack.take();
+        self.stack(move |layers| {
+            push(layers);
+            if let Some(own) = &own {
+                own(layers);
+            }
+        })
+    }
+
     /// A protocol that follows this script.
     pub fn protocol(&self, log: &Log) -> Scripted {
         self.protocol_number(log, log.next())
@@ -100,23 +110,23 @@ pub struct ScriptedFactory {
     log: Log,
     /// A client's attempts and connections are one story.
     number: Option<usize>,
-    /// What stands between wire and script.
-    kind: Option<Kind>,
+    /// What stands between the wire and the script's own layers.
+    below: Option<Arc<dyn Fn(&mut Layers) + Send + Sync>>,
 }
 
 impl ScriptedFactory {
     pub fn server(script: Script, log: Log) -> ScriptedFactory {
-        ScriptedFactory { script, log, number: None, kind: None }
+        ScriptedFactory { script, log, number: None, below: None }
     }
 
     pub fn client(script: Script, log: Log) -> ScriptedFactory {
         let number = Some(log.next());
-        ScriptedFactory { script, log, number, kind: None }
+        ScriptedFactory { script, log, number, below: None }
     }
 
-    /// With what this engine has between wire and script.
-    pub fn on(self, kind: Kind) -> ScriptedFactory {
-        ScriptedFactory { kind: Some(kind), ..self }
+    /// With these layers between the wire and the script's own.
+    pub fn above(self, below: impl Fn(&mut Layers) + Send + Sync + 'static) -> ScriptedFactory {
+        ScriptedFactory { below: Some(Arc::new(below)), ..self }
     }
 
     fn number(&self) -> usize {
@@ -129,10 +139,8 @@ impl ScriptedFactory {
     }
 
     fn add_layers(&self, layers: &mut Layers) {
-        match self.kind {
-            Some(kind) if self.number.is_some() => kind.stack_client(layers),
-            Some(kind) => kind.stack_server(layers),
-            None => {}
+        if let Some(below) = &self.below {
+            below(layers);
         }
         if let Some(stack) = &self.script.stack {
             stack(layers);

@@ -15,7 +15,7 @@ use ropewalk::server::{
     BaseServer, MixIn, Pooling, ProtocolHandler, Protocols, Serial, Server, ServerSocket,
     ShutdownHandle, StreamRequest, ThreadServer, Threading,
 };
-use ropewalk::testing::Network;
+use ropewalk::testing::{self, Network};
 use ropewalk::{Factory, Reactor, Remote, Report};
 
 #[cfg(feature = "tls")] // the feature's own engines
@@ -27,6 +27,7 @@ use super::log::{Call, Kept, Log, WATCHDOG};
 use super::needs::resets;
 use super::peer::{Peer, Real};
 use super::script::{Script, ScriptedClient, ScriptedFactory};
+use super::stacked::Stacked;
 
 /// Which engine, over what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,7 +168,22 @@ impl Kind {
     }
 }
 
-/// Runs one body on every engine, and says on which it failed.
+/// The engines on which every rule is tried with policies in between, too. One for each way
+/// in which an engine calls a connection: more would find nothing else, and take longer.
+const STACKED: &[(Kind, Stacked)] = &[
+    (Kind::Memory, Stacked::Policies),
+    (Kind::Memory, Stacked::Reversed),
+    (Kind::Memory, Stacked::Holding),
+    (Kind::Seeded(1), Stacked::Policies),
+    (Kind::Seeded(2), Stacked::Reversed),
+    (Kind::Seeded(3), Stacked::Holding),
+    (Kind::PollTcp, Stacked::Policies),
+    (Kind::PollTcp, Stacked::Holding),
+    (Kind::ThreadsTcp, Stacked::Reversed),
+];
+
+/// Runs one body on every engine, bare and with policies in between, and says on which it
+/// failed.
 #[track_caller]
 pub fn on_every_engine(body: impl Fn(&Rig)) {
     on(|_| true, body);
@@ -183,27 +199,34 @@ pub fn on(which: impl Fn(Kind) -> bool, body: impl Fn(&Rig)) {
 /// The same with bounds of the test's own.
 #[track_caller]
 pub fn on_with(limits: Limits, which: impl Fn(Kind) -> bool, body: impl Fn(&Rig)) {
-    let kinds: Vec<_> = KINDS.iter().copied().filter(|kind| which(*kind)).collect();
-    assert!(!kinds.is_empty());
-    for kind in kinds {
-        let rig = Rig::new(kind, limits);
+    let bare = KINDS.iter().map(|kind| (*kind, Stacked::Bare));
+    let rigs: Vec<_> =
+        bare.chain(STACKED.iter().copied()).filter(|(kind, _)| which(*kind)).collect();
+    assert!(!rigs.is_empty());
+    for (kind, stacked) in rigs {
+        let rig = Rig { stacked, ..Rig::new(kind, limits) };
         let result = catch_unwind(AssertUnwindSafe(|| {
             body(&rig);
             rig.finish();
         }));
         if let Err(payload) = result {
-            eprintln!("failed on {kind:?}; seen: {:?}", short(rig.log.all()));
+            eprintln!("failed on {kind:?}, {stacked:?}; seen: {:?}", short(rig.log.all()));
             eprintln!("by clients: {:?}", short(rig.clients.all()));
             resume_unwind(payload);
         }
         let broken = [rig.log.broken(), rig.clients.broken()].concat();
-        assert!(broken.is_empty(), "on {kind:?}: {broken:?}; seen: {:?}", short(rig.log.all()));
+        assert!(
+            broken.is_empty(),
+            "on {kind:?}, {stacked:?}: {broken:?}; seen: {:?}",
+            short(rig.log.all())
+        );
     }
 }
 
 /// One engine, and what its protocols saw.
 pub struct Rig {
     pub kind: Kind,
+    pub stacked: Stacked,
     pub log: Log,
     /// What our own clients saw.
     pub clients: Log,
@@ -302,7 +325,8 @@ impl Rig {
             _ => None,
         };
         let (log, clients) = (Log::default(), Log::default());
-        Rig { kind, log, clients, limits, network, running: RefCell::default() }
+        let (stacked, running) = (Stacked::Bare, RefCell::default());
+        Rig { kind, stacked, log, clients, limits, network, running }
     }
 
     /// The network in memory, on an engine that is one.
@@ -312,16 +336,21 @@ impl Rig {
 
     /// Serves a script; the answer dials it.
     pub fn serve(&self, script: Script) -> usize {
-        let (log, kind) = (self.log.clone(), self.kind);
-        self.serve_factory(move || Box::new(ScriptedFactory::server(script, log).on(kind)))
+        let (script, log, kind) = (self.stacked.server(script), self.log.clone(), self.kind);
+        self.serve_factory(move || {
+            Box::new(
+                ScriptedFactory::server(script, log).above(move |layers| kind.stack_server(layers)),
+            )
+        })
     }
 
     /// Connects to a server, from its own engine, with a client that follows a script.
     pub fn connect(&self, server: usize, script: Script) {
         let (to, log) = (Target::Addr(self.addr(server)), self.clients.clone());
-        let kind = self.kind;
+        let (script, kind) = (self.stacked.client(script), self.kind);
         let connect = move |net: &dyn ropewalk::Net| {
-            let factory = ScriptedFactory::client(script, log).on(kind);
+            let factory =
+                ScriptedFactory::client(script, log).above(move |layers| kind.stack_client(layers));
             net.connect(to, Box::new(ScriptedClient(factory)));
         };
         self.remote(server).call(connect).unwrap();
@@ -441,10 +470,21 @@ impl Rig {
 
     /// The other end, whatever is to be between.
     pub fn dial_plain(&self, server: usize) -> Box<dyn Peer + '_> {
-        if let Some(network) = &self.network {
-            return Box::new(network.dial(server as u64).unwrap());
+        let mut peer: Box<dyn Peer + '_> = match &self.network {
+            Some(network) => Box::new(network.dial(server as u64).unwrap()),
+            None => Box::new(Real(dial_socket(&self.addr(server)).unwrap())),
+        };
+        if !self.stacked.greeting().is_empty() {
+            peer.send(self.stacked.greeting());
         }
-        Box::new(Real(dial_socket(&self.addr(server)).unwrap()))
+        peer
+    }
+
+    /// The same, on an engine in memory, as what it is there.
+    pub fn dial_memory(&self, server: usize) -> testing::Peer<'_> {
+        let mut peer = self.network().dial(server as u64).unwrap();
+        peer.send(self.stacked.greeting());
+        peer
     }
 
     /// Waits until what was seen satisfies `done`.

@@ -1,0 +1,102 @@
+//! What stands between the wire and the scripts of a rig: nothing, or policies in one of
+//! several orders. Every rule is to hold whatever stands there.
+
+use std::time::Duration;
+
+use ropewalk::Timer;
+use ropewalk::policy::{
+    AccessList, ConnectionLimit, Header, MinimumRate, ProxyHeader, Throttle, TotalDeadline,
+    TrafficLog,
+};
+use ropewalk::protocol::{Below, Layer, Layers, Up};
+
+use super::script::Script;
+
+/// What stands there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stacked {
+    /// Nothing: the straight path.
+    Bare,
+    /// Every policy, with bounds that no test reaches.
+    Policies,
+    /// The same from the other end.
+    Reversed,
+    /// A layer that keeps what is written until a timer comes, and copies what comes.
+    Holding,
+}
+
+impl Stacked {
+    /// A server's script with these layers below its own.
+    pub fn server(self, script: Script) -> Script {
+        script.stacked(move |layers| self.push(layers, Side::Server))
+    }
+
+    /// A client's.
+    pub fn client(self, script: Script) -> Script {
+        script.stacked(move |layers| self.push(layers, Side::Client))
+    }
+
+    /// What a peer says first.
+    pub fn greeting(self) -> &'static [u8] {
+        match self {
+            Stacked::Policies | Stacked::Reversed => b"PROXY UNKNOWN\r\n",
+            Stacked::Bare | Stacked::Holding => b"",
+        }
+    }
+
+    fn push(self, layers: &mut Layers, side: Side) {
+        match self {
+            Stacked::Bare => {}
+            Stacked::Holding => layers.push(Holds::default()),
+            Stacked::Policies => POLICIES.iter().for_each(|push| push(layers, side)),
+            Stacked::Reversed => POLICIES.iter().rev().for_each(|push| push(layers, side)),
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Side {
+    Server,
+    Client,
+}
+
+const LONG: Duration = Duration::from_secs(1000 * 24 * 3600);
+
+/// From the wire up.
+const POLICIES: &[fn(&mut Layers, Side)] = &[
+    |layers, _| layers.push(TrafficLog::text("rig", |_| ()).at_most(16)),
+    |layers, _| layers.push(ConnectionLimit::new().in_all(1000).per_peer(1000)),
+    |layers, side| match side {
+        Side::Server => layers.push(ProxyHeader::new()),
+        Side::Client => layers.push(ProxyHeader::send_text(&Header::Unknown)),
+    },
+    |layers, _| layers.push(AccessList::new()),
+    |layers, _| {
+        let most = u64::MAX / 4;
+        layers.push(Throttle::new().read(most, most).write(most, most));
+    },
+    |layers, _| layers.push(MinimumRate::per(LONG).read(0).write(0)),
+    |layers, _| layers.push(TotalDeadline::new(LONG)),
+];
+
+/// Keeps what is written until a timer comes.
+#[derive(Default)]
+struct Holds(Vec<u8>);
+
+impl Layer for Holds {
+    fn received<'d>(&mut self, _: &mut Below<'_>, data: &'d [u8], up: &mut Up<'d>) {
+        up.bytes().extend_from_slice(data);
+    }
+    fn write(&mut self, below: &mut Below<'_>, data: &[u8]) {
+        if self.0.is_empty() {
+            below.set_timer(Timer(0), Duration::ZERO);
+        }
+        self.0.extend_from_slice(data);
+    }
+    fn pending(&self) -> usize {
+        self.0.len()
+    }
+    fn timer_fired(&mut self, below: &mut Below<'_>, _: Timer, _: &mut Up<'_>) {
+        below.write(&std::mem::take(&mut self.0));
+    }
+}
