@@ -336,7 +336,7 @@ impl Rig {
 
     /// Serves a script; the answer dials it.
     pub fn serve(&self, script: Script) -> usize {
-        let (script, log, kind) = (self.stacked.server(script), self.log.clone(), self.kind);
+        let (log, kind) = (self.log.clone(), self.kind);
         self.serve_factory(move || {
             Box::new(
                 ScriptedFactory::server(script, log).above(move |layers| kind.stack_server(layers)),
@@ -361,6 +361,8 @@ impl Rig {
         &self,
         make: impl FnOnce() -> Box<F> + Send + 'static,
     ) -> usize {
+        let stacked = self.stacked;
+        let make = move || Box::new(stacked.server(*make()));
         let number = self.running.borrow().len();
         let running = match &self.network {
             Some(network) => {

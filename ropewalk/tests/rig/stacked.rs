@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use ropewalk::Timer;
 use ropewalk::policy::{
     AccessList, ConnectionLimit, Header, MinimumRate, ProxyHeader, Throttle, TotalDeadline,
     TrafficLog,
 };
-use ropewalk::protocol::{Below, Layer, Layers, Up};
+use ropewalk::protocol::{self, Layer, Layers, Up};
+use ropewalk::{Addr, Factory, Net, Reason, Timer};
 
 use super::script::Script;
 
@@ -26,12 +26,12 @@ pub enum Stacked {
 }
 
 impl Stacked {
-    /// A server's script with these layers below its own.
-    pub fn server(self, script: Script) -> Script {
-        script.stacked(move |layers| self.push(layers, Side::Server))
+    /// A server's factory with these layers below its own.
+    pub fn server<F: Factory>(self, factory: F) -> Below<F> {
+        Below { stacked: self, factory }
     }
 
-    /// A client's.
+    /// A client's script.
     pub fn client(self, script: Script) -> Script {
         script.stacked(move |layers| self.push(layers, Side::Client))
     }
@@ -79,15 +79,35 @@ const POLICIES: &[fn(&mut Layers, Side)] = &[
     |layers, _| layers.push(TotalDeadline::new(LONG)),
 ];
 
+/// A factory with layers below its own.
+pub struct Below<F> {
+    stacked: Stacked,
+    factory: F,
+}
+
+impl<F: Factory> Factory for Below<F> {
+    type Protocol = F::Protocol;
+    fn build(&mut self, peer: &Addr) -> Option<F::Protocol> {
+        self.factory.build(peer)
+    }
+    fn stack(&mut self, layers: &mut Layers) {
+        self.stacked.push(layers, Side::Server);
+        self.factory.stack(layers);
+    }
+    fn failed(&mut self, net: &dyn Net, why: &Reason) {
+        self.factory.failed(net, why);
+    }
+}
+
 /// Keeps what is written until a timer comes.
 #[derive(Default)]
 struct Holds(Vec<u8>);
 
 impl Layer for Holds {
-    fn received<'d>(&mut self, _: &mut Below<'_>, data: &'d [u8], up: &mut Up<'d>) {
+    fn received<'d>(&mut self, _: &mut protocol::Below<'_>, data: &'d [u8], up: &mut Up<'d>) {
         up.bytes().extend_from_slice(data);
     }
-    fn write(&mut self, below: &mut Below<'_>, data: &[u8]) {
+    fn write(&mut self, below: &mut protocol::Below<'_>, data: &[u8]) {
         if self.0.is_empty() {
             below.set_timer(Timer(0), Duration::ZERO);
         }
@@ -96,7 +116,7 @@ impl Layer for Holds {
     fn pending(&self) -> usize {
         self.0.len()
     }
-    fn timer_fired(&mut self, below: &mut Below<'_>, _: Timer, _: &mut Up<'_>) {
+    fn timer_fired(&mut self, below: &mut protocol::Below<'_>, _: Timer, _: &mut Up<'_>) {
         below.write(&std::mem::take(&mut self.0));
     }
 }
