@@ -51,3 +51,27 @@ fn resolve(resolver: &Resolver, host: &str, port: u16, reply: Reply) -> std::io:
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, mpsc};
+
+    use super::*;
+
+    #[test]
+    fn a_name_that_nobody_wants_any_more_is_not_looked_up() {
+        let resolver = Resolver::default();
+        let ask = |wanted: &Arc<()>| {
+            let (tell, told) = mpsc::channel();
+            let reply = Reply::new(wanted, move |found| drop(tell.send(found)));
+            (reply, told)
+        };
+        let wanted = Arc::new(());
+        let (reply, told) = ask(&wanted);
+        resolve(&resolver, "127.0.0.1", 7, reply).expect("there is room");
+        assert_eq!(told.recv().expect("it is told").expect("found").len(), 1);
+        let (reply, untold) = ask(&Arc::new(()));
+        resolve(&resolver, "127.0.0.1", 7, reply).expect("there is room");
+        assert!(untold.recv().is_err(), "dropped without a word");
+    }
+}

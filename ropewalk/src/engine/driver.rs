@@ -242,7 +242,7 @@ pub struct Reply {
 }
 
 impl Reply {
-    pub(super) fn new(
+    pub(crate) fn new(
         wanted: &Arc<()>,
         tell: impl FnOnce(io::Result<Vec<SocketAddr>>) + Send + 'static,
     ) -> Reply {

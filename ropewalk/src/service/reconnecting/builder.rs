@@ -46,8 +46,8 @@ impl Builder {
 
     /// Called for each connection once its protocol has heard that it is connected. The client
     /// hands it out when [`Ready::accept`] is called, now or later; refused, it is closed, and
-    /// counts as a failure. After [`RECONNECT_PREPARE`](crate::limits::RECONNECT_PREPARE) it is ended
-    /// with `Deadline(Start)`.
+    /// counts as a failure. After [`RECONNECT_PREPARE`](crate::limits::RECONNECT_PREPARE) it is
+    /// ended with `Deadline(Start)`.
     #[must_use]
     #[doc(alias = "prepareConnection")]
     pub fn prepare(mut self, f: impl FnMut(&mut dyn Transport, Ready) + 'static) -> Builder {

@@ -45,7 +45,9 @@ impl Ready {
 
 impl Drop for Ready {
     fn drop(&mut self) {
-        if !self.is_said {
+        // A panic of the preparation ends the connection by itself, with its own words; one of
+        // somebody else who had this leaves it to the deadline.
+        if !self.is_said && !std::thread::panicking() {
             self.say_no(Reason::refused("its preparation was given up"));
         }
     }
