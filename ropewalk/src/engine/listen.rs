@@ -120,8 +120,8 @@ impl<D: Driver> Engine<D> {
                 pause: Cell::new(Duration::ZERO),
                 paused: Cell::new(false),
             });
-            self.listeners.borrow_mut().insert(number, listening.clone());
-            stoppers.push(listening);
+            stoppers.push(Rc::downgrade(&listening));
+            self.listeners.borrow_mut().insert(number, listening);
             addrs.push(addr);
         }
         let engine = self.this.clone();
@@ -250,13 +250,14 @@ impl<D: Driver> Engine<D> {
 
 struct Stopper<D: Driver> {
     engine: Weak<Engine<D>>,
-    listeners: RefCell<Vec<Rc<Listening<D>>>>,
+    /// Not theirs to keep: a factory goes when nobody listens for it any more.
+    listeners: RefCell<Vec<Weak<Listening<D>>>>,
 }
 
 impl<D: Driver> StopListening for Stopper<D> {
     fn stop(&self) {
         let Some(engine) = self.engine.upgrade() else { return };
-        for listening in self.listeners.take() {
+        for listening in self.listeners.take().iter().filter_map(Weak::upgrade) {
             // Accepting the queue builds protocols: not inside a callback.
             engine.task(Task::StopListening(listening));
         }

@@ -216,13 +216,19 @@ pub struct Incoming {
 }
 
 #[derive(Debug, Default)]
-struct Queue {
+pub(super) struct Queue {
     waiting: VecDeque<Stream>,
     listens: bool,
     acceptor: Option<Waker>,
 }
 
 impl Queue {
+    /// Nobody will come any more.
+    pub(super) fn end(queue: &RefCell<Queue>) {
+        queue.borrow_mut().listens = false;
+        Queue::wake(queue);
+    }
+
     fn wake(queue: &RefCell<Queue>) {
         let acceptor = queue.borrow_mut().acceptor.take();
         if let Some(acceptor) = acceptor {
@@ -248,15 +254,13 @@ impl Factory for AcceptStreams {
         queue.waiting.push_back(stream);
         drop(queue);
         Queue::wake(&self.0);
-        Some(protocol)
+        Some(protocol.accepted_by(self.0.clone()))
     }
 }
 
 impl Drop for AcceptStreams {
-    /// Nobody will come any more.
     fn drop(&mut self) {
-        self.0.borrow_mut().listens = false;
-        Queue::wake(&self.0);
+        Queue::end(&self.0);
     }
 }
 
@@ -297,8 +301,7 @@ impl Incoming {
         if let Some(listener) = &self.listener {
             listener.stop();
         }
-        self.queue.borrow_mut().listens = false;
-        Queue::wake(&self.queue);
+        Queue::end(&self.queue);
     }
 }
 

@@ -5,13 +5,18 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use super::open::Queue;
 use super::{Shut, State};
 use crate::limits;
 use crate::protocol::{Event, Kind, Protocol, Reason, Transport};
 
 /// The engine's end of a [`Stream`](super::Stream): a protocol, made by
 /// [`stream`](super::stream).
-pub struct StreamProtocol(Rc<RefCell<State>>);
+pub struct StreamProtocol {
+    state: Rc<RefCell<State>>,
+    /// Whoever accepted it, who hears of a stop as well.
+    acceptor: Option<Rc<RefCell<Queue>>>,
+}
 
 /// What follows a `shutdown_write`: by then the connection has done it, as far as it could.
 pub(super) struct IsShut;
@@ -27,13 +32,17 @@ enum Whom {
 
 impl StreamProtocol {
     pub(super) fn new(state: Rc<RefCell<State>>) -> StreamProtocol {
-        StreamProtocol(state)
+        StreamProtocol { state, acceptor: None }
+    }
+
+    pub(super) fn accepted_by(self, acceptor: Rc<RefCell<Queue>>) -> StreamProtocol {
+        StreamProtocol { acceptor: Some(acceptor), ..self }
     }
 
     /// Changes the state, and wakes whom that concerns: outside the borrow, since a waker may
     /// be anything.
     fn with(&mut self, change: impl FnOnce(&mut State) -> Whom) {
-        let mut state = self.0.borrow_mut();
+        let mut state = self.state.borrow_mut();
         let whom = change(&mut state);
         let reader = if whom != Whom::Writer { state.reader.take() } else { None };
         let writer = if whom != Whom::Reader { state.writer.take() } else { None };
@@ -102,6 +111,9 @@ impl Protocol for StreamProtocol {
             state.cut = Some(Reason::new(Kind::Stopped));
             Whom::Reader
         });
+        if let Some(acceptor) = &self.acceptor {
+            Queue::end(acceptor);
+        }
     }
 
     fn connection_lost(&mut self, _: &mut dyn Transport, why: &Reason) {
