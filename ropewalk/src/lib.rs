@@ -66,3 +66,8 @@ pub use socket::Socket;
 #[cfg(doctest)] // never part of the crate
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+/// So are those of the page on Deferreds.
+#[cfg(doctest)] // never part of the crate
+#[doc = include_str!("../../docs/deferred.md")]
+struct Deferreds;
