@@ -1,1 +1,0 @@
-//! Twisted's tests of TCP and Unix transports and of producers.
