@@ -95,7 +95,8 @@ fn counts(seen: &Kept<usize>, stack: impl Fn(&mut Layers) + Send + Sync + 'stati
 #[test]
 fn a_layer_that_retires_when_it_starts_is_gone_when_bytes_come() {
     on(
-        |kind| kind.is_here(),
+        // After a handshake it may start with the very read that brings the bytes.
+        |kind| kind.is_here() && kind.is_plain(),
         |rig| {
             let seen = Kept::new();
             let server = rig.serve(counts(&seen, |layers| {

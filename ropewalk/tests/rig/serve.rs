@@ -223,6 +223,26 @@ pub fn on_with(limits: Limits, which: impl Fn(Kind) -> bool, body: impl Fn(&Rig)
     }
 }
 
+/// A factory whose connections have what this engine puts between it and the wire.
+struct Under<F> {
+    kind: Kind,
+    factory: F,
+}
+
+impl<F: Factory> Factory for Under<F> {
+    type Protocol = F::Protocol;
+    fn build(&mut self, peer: &Addr) -> Option<F::Protocol> {
+        self.factory.build(peer)
+    }
+    fn stack(&mut self, layers: &mut Layers) {
+        self.kind.stack_server(layers);
+        self.factory.stack(layers);
+    }
+    fn failed(&mut self, net: &dyn ropewalk::Net, why: &ropewalk::Reason) {
+        self.factory.failed(net, why);
+    }
+}
+
 /// One engine, and what its protocols saw.
 pub struct Rig {
     pub kind: Kind,
@@ -336,12 +356,8 @@ impl Rig {
 
     /// Serves a script; the answer dials it.
     pub fn serve(&self, script: Script) -> usize {
-        let (log, kind) = (self.log.clone(), self.kind);
-        self.serve_factory(move || {
-            Box::new(
-                ScriptedFactory::server(script, log).above(move |layers| kind.stack_server(layers)),
-            )
-        })
+        let log = self.log.clone();
+        self.serve_factory(move || Box::new(ScriptedFactory::server(script, log)))
     }
 
     /// Connects to a server, from its own engine, with a client that follows a script.
@@ -361,9 +377,9 @@ impl Rig {
         &self,
         make: impl FnOnce() -> Box<F> + Send + 'static,
     ) -> usize {
+        let (number, kind) = (self.running.borrow().len(), self.kind);
         let stacked = self.stacked;
-        let make = move || Box::new(stacked.server(*make()));
-        let number = self.running.borrow().len();
+        let make = move || Box::new(stacked.server(Under { kind, factory: *make() }));
         let running = match &self.network {
             Some(network) => {
                 let factory = *make();
