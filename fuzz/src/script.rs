@@ -278,6 +278,11 @@ impl Driver for Scripted {
         Err(io::ErrorKind::Unsupported.into())
     }
 
+    fn run_blocking(&self, work: Box<dyn FnOnce() + Send>) -> ropewalk::Result<()> {
+        work();
+        Ok(())
+    }
+
     fn listen(&self, _: u32, _: &Addr, _: &SocketOptions) -> io::Result<((), Addr)> {
         Err(io::ErrorKind::Unsupported.into())
     }

@@ -488,7 +488,6 @@ impl<D: Driver> Engine<D> {
     fn clear(self: &Rc<Self>) {
         // From here on nothing begins.
         self.begin_no_more();
-        drop_guarded(self.hooks.end());
         self.leave_jobs();
         drop_guarded(std::mem::take(&mut *self.listeners.borrow_mut()));
         loop {
@@ -517,6 +516,7 @@ impl<D: Driver> Engine<D> {
         }
         let calls = self.timers.borrow_mut().clear();
         drop_guarded(calls);
+        drop_guarded(self.hooks.end());
         drop_guarded(std::mem::take(&mut *self.tasks.borrow_mut()));
         self.dirty.borrow_mut().clear();
         self.draining.replace(None);
