@@ -7,6 +7,7 @@
 #![cfg(target_os = "linux")] // where the ports of a process can be looked up
 
 mod clients;
+mod futures;
 mod program;
 
 use program::{Program, example, has_twisted, python, python_as_written};
