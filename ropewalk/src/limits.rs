@@ -402,6 +402,8 @@ pub const ALPN_BYTES: usize = 255;
 pub const ENDPOINT_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
 /// The longest `keepalive`, which is the kernel's own bound. At it: it is refused.
 pub const KEEPALIVE: Duration = Duration::from_secs(32_767);
+/// The most `keepcount`, which is Linux's own bound. At it: it is refused.
+pub const KEEPALIVE_PROBES: u32 = 127;
 
 /// Letters of a word whose nearest is looked for. At it: none is near, since no word that
 /// we know is as long.

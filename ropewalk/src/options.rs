@@ -84,6 +84,16 @@ impl SocketOptions {
     }
 }
 
+/// Which header of the PROXY protocol is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ProxyVersion {
+    /// A line of text.
+    V1,
+    /// Binary.
+    V2,
+}
+
 /// How one side of TLS is set: what a `tls:` endpoint says. Plain values; `tls` makes
 /// configurations of them, where the feature of that name is on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

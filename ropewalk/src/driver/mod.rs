@@ -26,7 +26,7 @@ mod workers;
 pub use blocking::{Blocking, BlockingAlarm, BlockingDatagrams, BlockingIo, BlockingListener};
 pub(crate) use datagram::bind as bind_datagram;
 pub use poll::{Poll, PollDatagrams, PollIo, PollListener};
-pub(crate) use relay::{Ends, Relayed, relay};
+pub(crate) use relay::{Ends, relay};
 pub use signals::{Signal, SignalGuard, StopSignals};
 pub use simulated::{Reach, Simulated, SimulatedDatagrams, SimulatedIo, SimulatedListener};
 pub(crate) use stream::{Bound, UnixFile, bind as bind_stream};

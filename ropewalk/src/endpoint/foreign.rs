@@ -157,7 +157,7 @@ pub(super) fn internet(
                 options.add(*piece, scheme, Style::Twisted)?;
                 continue;
             }
-            theirs if scheme == Scheme::Tls && options::ours(theirs) != theirs => {
+            theirs if options::ours(theirs) != theirs => {
                 options.add(*piece, scheme, Style::Twisted)?;
                 continue;
             }

@@ -22,12 +22,15 @@ use crate::options::{SocketOptions, TlsOptions};
 mod address;
 mod error;
 mod foreign;
+mod layers;
 mod nearest;
+mod opening;
 mod options;
 mod parse;
 mod values;
 
 pub use error::EndpointError;
+pub use layers::{PutLayers, Wraps};
 pub use nearest::nearest;
 
 use error::Fault;
@@ -113,7 +116,7 @@ impl Endpoint {
     }
 
     /// Whether each connection begins with a PROXY header: `haproxy:` in front. Whoever
-    /// listens puts in the layer ([`policy::ProxyHeader`](crate::policy::ProxyHeader)).
+    /// listens receives it, whoever connects sends it: [`wraps`](Endpoint::wraps).
     pub fn proxy_header(&self) -> bool {
         self.proxy_header
     }
@@ -157,7 +160,7 @@ impl Endpoint {
     ///
     /// # Errors
     /// It carries datagrams, is standard input and output, is every address (`*`) or port 0,
-    /// has `haproxy:` in front (which only receives) or an option that belongs to listening.
+    /// or has an option that belongs to listening.
     pub fn target(&self) -> Result<Target, EndpointError> {
         let target = match &self.place {
             Place::Tcp(at) | Place::Tls(at) => self.remote(at)?,
@@ -167,11 +170,6 @@ impl Endpoint {
             Place::Fd(_) | Place::Systemd(_) => return Err(self.is_no_address("connect to")),
             Place::Stdio => return Err(self.is_stdio("connected to")),
         };
-        if self.proxy_header {
-            let cause = format!("`{}` has no meaning for connecting", parse::PROXY);
-            let fault = Fault::new(0..parse::PROXY.len(), cause);
-            return Err(self.error(fault.label("leave it out")));
-        }
         self.check(Role::Connecting)?;
         Ok(target)
     }
@@ -227,6 +225,18 @@ impl Endpoint {
                 let fault = Fault::new(self.address.clone(), "`*` cannot be connected to");
                 Err(self.error(fault.label("it is every address of this machine: name one")))
             }
+        }
+    }
+
+    /// The host as a peer would prove it, without brackets.
+    fn host(&self) -> String {
+        match &self.place {
+            Place::Tcp(at) | Place::Tls(at) | Place::Udp(at) => match &at.host {
+                ListenHost::Ip(ip) => ip.to_string(),
+                ListenHost::Name(name) => name.clone(),
+                ListenHost::Loopback | ListenHost::All => "localhost".to_owned(),
+            },
+            _ => "localhost".to_owned(),
         }
     }
 

@@ -10,7 +10,7 @@ use super::nearest::nearest;
 use super::parse::{Part, Scheme};
 use super::values::{Time, Value};
 use crate::limits;
-use crate::options::{Cert, SocketOptions, TlsOptions};
+use crate::options::{Cert, ProxyVersion, SocketOptions, TlsOptions};
 
 /// What an endpoint is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,6 +98,52 @@ const WORDS: &[Word] = &[
         role: None,
         value: Value::Small(|all| &mut all.socket.ttl),
     },
+    Word {
+        name: "keepinterval",
+        schemes: &[Tcp, Tls],
+        role: None,
+        value: Value::Time(
+            |all| &mut all.socket.keepalive_interval,
+            Time { least: Duration::from_secs(1), most: limits::KEEPALIVE, example: "10s" },
+        ),
+    },
+    Word {
+        name: "keepcount",
+        schemes: &[Tcp, Tls],
+        role: None,
+        value: Value::Number(|all| &mut all.socket.keepalive_count, limits::KEEPALIVE_PROBES),
+    },
+    Word {
+        name: "usertimeout",
+        schemes: &[Tcp, Tls],
+        role: None,
+        value: Value::Time(
+            |all| &mut all.socket.user_timeout,
+            Time {
+                least: Duration::from_millis(1),
+                most: limits::ENDPOINT_TIMEOUT,
+                example: "30s",
+            },
+        ),
+    },
+    Word {
+        name: "linger",
+        schemes: &[Tcp, Tls],
+        role: None,
+        value: Value::Never(|all| &mut all.socket.linger),
+    },
+    Word {
+        name: "source",
+        schemes: &[Tcp, Tls],
+        role: Some(Role::Connecting),
+        value: Value::Source(|all| &mut all.socket.source),
+    },
+    Word {
+        name: "proxy",
+        schemes: &[Tcp, Tls, Unix],
+        role: Some(Role::Connecting),
+        value: Value::Proxy(|all| &mut all.proxy),
+    },
     Word { name: "cert", schemes: &[Tls], role: None, value: Value::Cert(|all| &mut all.tls.cert) },
     Word { name: "key", schemes: &[Tls], role: None, value: Value::File(|all| &mut all.tls.key) },
     Word { name: "ca", schemes: &[Tls], role: None, value: Value::File(|all| &mut all.tls.ca) },
@@ -143,7 +189,6 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("perm", "write `mode=0660`"),
     ("umask", "write `mode=0660`"),
     ("lockfile", "leave it out: a stale socket is replaced, one in use is not"),
-    ("bindAddress", "leave it out: the system chooses the address to connect from"),
     // Twisted's, of `ssl`.
     ("sslmethod", "leave it out: TLS 1.2 and 1.3 are spoken"),
     ("extraCertChain", "leave it out: the chain stands in the file of `cert`"),
@@ -153,6 +198,9 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("certKey", "write `cert=FILE`"),
     ("trustRoots", "write `ca=FILE`"),
     ("hostname", "write `sni=NAME`"),
+    ("bindAddress", "write `source=IP`"),
+    ("keepintvl", "write `keepinterval=10s`"),
+    ("keepcnt", "write `keepcount=3`"),
     ("endpoint", "write where to connect: `tls:HOST:PORT`"),
     // socat's and curl's.
     ("certificate", "write `cert=FILE`"),
@@ -166,6 +214,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
 pub(super) struct Settings {
     pub(super) socket: SocketOptions,
     pub(super) tls: TlsOptions,
+    pub(super) proxy: Option<ProxyVersion>,
 }
 
 /// Options as they were written: each word once, and where.
@@ -212,7 +261,11 @@ impl Written {
     }
 
     /// What only all words together can say.
-    pub(super) fn finish(&mut self) -> Result<(), Fault> {
+    pub(super) fn finish(&mut self, proxy_header: bool) -> Result<(), Fault> {
+        if let (false, Some(span)) = (proxy_header, self.span_of("proxy")) {
+            let fault = Fault::new(span, "`proxy` says which header `haproxy:` sends");
+            return Err(fault.label("write `haproxy:` in front, or leave it out"));
+        }
         let tls = &mut self.settings.tls;
         if tls.cert.is_none() {
             // Twisted's `privateKey` alone: one file has both.
@@ -274,6 +327,7 @@ const TWISTED: &[(&str, &str)] = &[
     ("privateKey", "key"),
     ("trustRoots", "ca"),
     ("hostname", "sni"),
+    ("bindAddress", "source"),
 ];
 
 /// Our word for one of Twisted's.

@@ -169,7 +169,7 @@ pub(super) fn parse(text: &str) -> Result<Parsed, Fault> {
     for word in words {
         options.add(word, scheme, Style::Ours)?;
     }
-    options.finish()?;
+    options.finish(proxy_header)?;
     if let (true, Some(span)) = (place.is_abstract(), options.span_of("mode")) {
         let fault = Fault::new(span, "an abstract name has no file whose `mode` could be set");
         return Err(fault.label("leave it out"));

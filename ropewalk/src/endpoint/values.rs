@@ -3,6 +3,7 @@
 //! are.
 
 use std::fmt;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use super::error::{Fault, quoted, shown};
 use super::options::{Settings, Style};
 use super::parse::Part;
 use crate::limits;
-use crate::options::Cert;
+use crate::options::{Cert, ProxyVersion};
 
 /// What an option's value is, and the setting it is kept in.
 #[derive(Debug)]
@@ -34,6 +35,12 @@ pub(super) enum Value {
     Pin(fn(&mut Settings) -> &mut Option<[u8; 32]>),
     /// Names of protocols, with a `+` between.
     Protocols(fn(&mut Settings) -> &mut Vec<String>),
+    /// An address of ours, with a port or without.
+    Source(fn(&mut Settings) -> &mut Option<SocketAddr>),
+    /// No time at all: the one that is possible.
+    Never(fn(&mut Settings) -> &mut Option<Duration>),
+    /// `v1` or `v2`.
+    Proxy(fn(&mut Settings) -> &mut Option<ProxyVersion>),
     /// A name that a server can have, or an address.
     Host(fn(&mut Settings) -> &mut Option<String>),
 }
@@ -94,6 +101,9 @@ impl Value {
             Value::Pin(field) => *field(settings) = Some(pin(value)?),
             Value::Protocols(field) => *field(settings) = protocols(value)?,
             Value::Host(field) => *field(settings) = Some(host(value)?),
+            Value::Source(field) => *field(settings) = Some(source(value)?),
+            Value::Never(field) => *field(settings) = Some(no_time(name, value)?),
+            Value::Proxy(field) => *field(settings) = Some(proxy(value)?),
         }
         Ok(())
     }
@@ -111,6 +121,9 @@ impl Value {
             Value::Pin(_) => "SHA-256",
             Value::Protocols(_) => "h2",
             Value::Host(_) => "NAME",
+            Value::Source(_) => "127.0.0.1",
+            Value::Never(_) => "0s",
+            Value::Proxy(_) => "v1",
         }
     }
 
@@ -152,6 +165,15 @@ impl Value {
                 all => write!(f, ",{name}={}", all.join("+")),
             },
             Value::Host(field) => each(field(settings), |host| write!(f, ",{name}={host}")),
+            Value::Source(field) => each(field(settings), |source| match source.port() {
+                0 => write!(f, ",{name}={}", source.ip()),
+                _ => write!(f, ",{name}={source}"),
+            }),
+            Value::Never(field) => each(field(settings), |_| write!(f, ",{name}=0s")),
+            Value::Proxy(field) => each(field(settings), |version| match version {
+                ProxyVersion::V1 => write!(f, ",{name}=v1"),
+                ProxyVersion::V2 => write!(f, ",{name}=v2"),
+            }),
         }
     }
 }
@@ -309,6 +331,39 @@ fn protocols(value: Part<'_>) -> Result<Vec<String>, Fault> {
         return Err(Fault::new(name.span(), cause).label("write `alpn=h2+http/1.1`"));
     }
     Ok(all)
+}
+
+/// An address of this machine: whoever connects has it.
+fn source(value: Part<'_>) -> Result<SocketAddr, Fault> {
+    let inside = value.text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
+    let ip = inside.unwrap_or(value.text).parse::<IpAddr>();
+    let with_port = || value.text.parse::<SocketAddr>();
+    ip.map(|ip| SocketAddr::new(ip, 0)).or_else(|_| with_port()).map_err(|_| {
+        let cause = format!("{} is no address to connect from", quoted(value.text));
+        Fault::new(value.span(), cause).label("write `source=192.0.2.1`, or with a port")
+    })
+}
+
+/// Zero, with its unit or without: any other time would block the loop at each close.
+fn no_time(name: &str, value: Part<'_>) -> Result<Duration, Fault> {
+    match value.text {
+        "0" | "0s" | "0ms" => Ok(Duration::ZERO),
+        _ => {
+            let cause = format!("`{name}` is 0s: closing resets. A close waits by itself");
+            Err(Fault::new(value.span(), cause).label("write `linger=0s`, or leave it out"))
+        }
+    }
+}
+
+fn proxy(value: Part<'_>) -> Result<ProxyVersion, Fault> {
+    match value.text {
+        "v1" | "1" => Ok(ProxyVersion::V1),
+        "v2" | "2" => Ok(ProxyVersion::V2),
+        text => {
+            let cause = format!("there is no version {} of the PROXY protocol", quoted(text));
+            Err(Fault::new(value.span(), cause).label("write `proxy=v1` or `proxy=v2`"))
+        }
+    }
 }
 
 /// What a server's certificate can be made out to.

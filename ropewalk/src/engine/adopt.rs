@@ -201,6 +201,11 @@ impl<D: Driver, F: ClientFactory + 'static> Source for Adopter<D, F> {
         built
     }
 
+    fn made(&mut self, transport: &mut dyn Transport) {
+        let connector = Connector::new(self.0.clone());
+        self.0.factory.borrow_mut().made(&connector, transport);
+    }
+
     fn ended(&mut self, net: &dyn Net, why: &Reason, end: End) {
         if end != End::Built {
             return self.0.fail(why.clone());

@@ -47,6 +47,7 @@ mod job;
 mod layer;
 mod looping;
 mod net;
+mod on_layers;
 mod producer;
 mod reason;
 mod task;
@@ -72,6 +73,7 @@ pub use net::{
     CancelLookup, Connector, ConnectorState, Listener, Lookup, Net, Postpone, Reconnect, Resolved,
     StopListening, TimerHandle,
 };
+pub use on_layers::{ClientOnLayers, OnLayers, client_on_layers, on_layers};
 pub use producer::{Descriptor, Producer, Streaming};
 pub use reason::{By, Deadline, Kind, Reason};
 pub use task::{CancelTask, Sleep, Task, TimedOut, Work, YieldNow, yield_now};

@@ -6,9 +6,9 @@ use std::io::Write as _;
 
 use super::{Loop, Reactor, on_engine};
 use crate::addr::Addr;
-use crate::driver::{Ends, Relayed, relay};
+use crate::driver::{Ends, relay};
 use crate::error::{Error, Operation, Result};
-use crate::protocol::{ClientFactory, Connector, Layers, Net, Reason};
+use crate::protocol::{ClientFactory, Connector, client_on_layers};
 use crate::socket::socketpair;
 
 impl Reactor {
@@ -86,7 +86,13 @@ impl Reactor {
         let (ours, theirs) = socketpair()?;
         let (ours, theirs) = (socket2::Socket::try_from(ours)?, theirs.try_into()?);
         let (layer, start) = relay(ends, &ours, theirs).map_err(failed)?;
-        let factory = OnRelay { layer: Some(layer), factory };
+        let mut layer = Some(layer);
+        // Once: a connection that was there before is not made again.
+        let factory = client_on_layers(factory, move |layers| {
+            if let Some(layer) = layer.take() {
+                layers.push(layer);
+            }
+        });
         on_engine!(self, engine => {
             let io = engine.driver().adopt_within(ours).map_err(failed)?;
             Ok(engine.adopt_with(io, Addr::Unix(None), Some(start), factory))
@@ -96,33 +102,4 @@ impl Reactor {
 
 fn failed(error: std::io::Error) -> Error {
     Error::without_address(Operation::Open, error)
-}
-
-/// The factory, with the relay's layer below its own.
-struct OnRelay<F> {
-    layer: Option<Relayed>,
-    factory: F,
-}
-
-impl<F: ClientFactory> ClientFactory for OnRelay<F> {
-    type Protocol = F::Protocol;
-    fn started(&mut self, connector: &Connector) {
-        self.factory.started(connector);
-    }
-    fn build(&mut self, peer: &Addr) -> Option<F::Protocol> {
-        self.factory.build(peer)
-    }
-    fn stack(&mut self, layers: &mut Layers) {
-        // Once: a connection that was there before is not made again.
-        if let Some(layer) = self.layer.take() {
-            layers.push(layer);
-        }
-        self.factory.stack(layers);
-    }
-    fn failed(&mut self, connector: &Connector, net: &dyn Net, why: &Reason) {
-        self.factory.failed(connector, net, why);
-    }
-    fn lost(&mut self, connector: &Connector, net: &dyn Net, why: &Reason) {
-        self.factory.lost(connector, net, why);
-    }
 }

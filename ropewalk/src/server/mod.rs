@@ -124,7 +124,8 @@ mod threads;
 mod worker;
 mod writer;
 
-pub use activation::listen_fds;
+pub use activation::{listen_fds, listen_fds_with_names};
+pub(crate) use activation::{take_descriptor, take_passed};
 pub use active::ActiveRequest;
 pub use closing::CloseReport;
 pub use datagram::{DatagramRequest, DatagramRequestHandler};

@@ -364,6 +364,42 @@ unknown option `cafile` in endpoint
 ",
     ),
     (
+        "tcp:h:80,linger=5s",
+        "
+`linger` is 0s: closing resets. A close waits by itself
+  tcp:h:80,linger=5s
+                  ^^ write `linger=0s`, or leave it out
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "tcp:h:80,source=h",
+        "
+`h` is no address to connect from
+  tcp:h:80,source=h
+                  ^ write `source=192.0.2.1`, or with a port
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "tcp:h:80,proxy=v1",
+        "
+`proxy` says which header `haproxy:` sends
+  tcp:h:80,proxy=v1
+           ^^^^^ write `haproxy:` in front, or leave it out
+  help: ropewalk help endpoints
+",
+    ),
+    (
+        "haproxy:tcp:h:80,proxy=3",
+        "
+there is no version `3` of the PROXY protocol
+  haproxy:tcp:h:80,proxy=3
+                         ^ write `proxy=v1` or `proxy=v2`
+  help: ropewalk help endpoints
+",
+    ),
+    (
         "fd:3,nodelay",
         "
 `nodelay` has no meaning for `fd`
@@ -413,7 +449,7 @@ unknown option `bind` in endpoint
         "
 unknown option `zzz` in endpoint
   tcp:80,zzz
-         ^^^ `tcp` has backlog, reuseport, nodelay, keepalive, timeout, mark, ttl
+         ^^^ `tcp` has backlog, reuseport, nodelay, keepalive, timeout, mark, ttl, keepinterval, keepcount, usertimeout, linger, source, proxy
   help: ropewalk help endpoints
 ",
     ),
@@ -440,7 +476,7 @@ unknown option `zzz` in endpoint
         r"
 unknown option `y` in endpoint
   /run/x,y
-         ^ `unix` has backlog, mode, timeout
+         ^ `unix` has backlog, mode, timeout, proxy
   help: a comma that belongs to the path is written `\,`
 ",
     ),
@@ -494,7 +530,7 @@ unknown option `lockfile` in endpoint
         "
 unknown option `日本` in endpoint
   tcp:80,日本=5
-         ^^^^ `tcp` has backlog, reuseport, nodelay, keepalive, timeout, mark, ttl
+         ^^^^ `tcp` has backlog, reuseport, nodelay, keepalive, timeout, mark, ttl, keepinterval, keepcount, usertimeout, linger, source, proxy
   help: ropewalk help endpoints
 ",
     ),

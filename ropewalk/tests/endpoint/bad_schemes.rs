@@ -313,9 +313,9 @@ a colon too much
     (
         "tcp:h:80:bindAddress=h",
         "
-unknown option `bindAddress` in endpoint
+`h` is no address to connect from
   tcp:h:80:bindAddress=h
-           ^^^^^^^^^^^ leave it out: the system chooses the address to connect from
+                       ^ write `source=192.0.2.1`, or with a port
   help: ropewalk help endpoints
 ",
     ),

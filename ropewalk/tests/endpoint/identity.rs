@@ -33,7 +33,18 @@ const PIECES: &[&str] = &[
 const STREAM: &[&str] = &["backlog=1", "backlog=512", "timeout=1ms", "timeout=90s", "timeout=2h"];
 const INTERNET: &[&str] =
     &["reuseport", "reuseport=off", "mark=7", "mark=0xff", "ttl=1", "ttl=255"];
-const TCP: &[&str] = &["nodelay", "nodelay=no", "keepalive=1s", "keepalive=5m"];
+const TCP: &[&str] = &[
+    "nodelay",
+    "nodelay=no",
+    "keepalive=1s",
+    "keepalive=5m",
+    "keepcount=7",
+    "usertimeout=9ms",
+    "linger=0",
+    "source=::1",
+    "source=[::1]:7",
+    "source=1.2.3.4",
+];
 const FILE: &[&str] = &["mode=0", "mode=7", "mode=0660", "mode=777"];
 
 const TLS: &[&str] =

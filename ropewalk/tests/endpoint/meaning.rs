@@ -107,6 +107,14 @@ const FORMS: &[(&str, &str)] = &[
     ("h:80,timeout=1h", "tcp:h:80,timeout=3600s"),
     ("h:80,timeout=1500ms", "tcp:h:80,timeout=1500ms"),
     ("h:80,timeout=2000ms", "tcp:h:80,timeout=2s"),
+    ("80,keepinterval=10s,keepcount=3", "tcp:80,keepinterval=10s,keepcount=3"),
+    ("h:80,usertimeout=1500ms,linger=0", "tcp:h:80,usertimeout=1500ms,linger=0s"),
+    ("h:80,source=127.0.0.1", "tcp:h:80,source=127.0.0.1"),
+    ("h:80,source=[::1]", "tcp:h:80,source=::1"),
+    ("h:80,source=[::1]:1024", "tcp:h:80,source=[::1]:1024"),
+    ("tcp:h:80:bindAddress=127.0.0.1", "tcp:h:80,source=127.0.0.1"),
+    ("haproxy:unix:/x,proxy=v1", "haproxy:unix:/x,proxy=v1"),
+    ("haproxy:h:80,proxy=2", "haproxy:tcp:h:80,proxy=v2"),
     ("udp:53,reuseport,mark=0xff,ttl=1", "udp:53,reuseport,mark=0xff,ttl=1"),
 ];
 
@@ -194,7 +202,11 @@ fn every_example_of_the_grammar_is_an_endpoint() {
         let is_address = example == "-" || example.contains(':') && !example.contains(' ');
         match example.split_once('=') {
             Some((word, _)) if !is_address => {
-                let scheme = if word == "mode" { "unix:/x" } else { "tls:80" };
+                let scheme = match word {
+                    "mode" => "unix:/x",
+                    "proxy" => "haproxy:80",
+                    _ => "tls:80",
+                };
                 let example = example.replace("SHA-256", &"0a".repeat(32));
                 parsed(&format!("{scheme},{example}"));
                 options += 1;
@@ -203,7 +215,7 @@ fn every_example_of_the_grammar_is_an_endpoint() {
             _ => {}
         }
     }
-    assert_eq!(options, 13, "all of them but `reuseport` and `insecure`, which have no value");
+    assert_eq!(options, 19, "all of them but `reuseport` and `insecure`, which have no value");
 }
 
 #[test]

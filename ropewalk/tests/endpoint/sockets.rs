@@ -34,16 +34,14 @@ impl Protocol for Asks {
 fn assert_answered(served: &str, asked: &str, while_served: impl FnOnce()) {
     let reactor = Reactor::new().expect("a reactor");
     let served = parsed(served);
-    let site = served.site().expect("a site");
-    let listener = reactor.listen_with(&site, served.options(), || Echo).expect("it listens");
+    let listener = served.listen(&reactor, || Echo).expect("it listens");
     while_served();
     let port = listener.addrs()[0].port().unwrap_or_default();
     let asked = parsed(&asked.replace("PORT", &port.to_string()));
     let answer = Rc::new(RefCell::new(Vec::new()));
     let kept = answer.clone();
     let asks = client(move || Asks(kept.clone())).on_end(|_, net, _| net.stop());
-    let target = asked.target().expect("a target");
-    reactor.connect_with(target, asked.options(), asks);
+    asked.connect(&reactor, asks).expect("a target");
     reactor.call_later(WATCHDOG, |net| net.stop());
     reactor.run().expect("it runs");
     assert_eq!(*answer.borrow(), b"ask", "{served} asked at {asked}");
@@ -58,6 +56,52 @@ fn a_bare_port_is_served_and_answers_on_localhost() {
 fn a_tcp_endpoint_with_options_is_served_and_answers() {
     let served = "tcp:127.0.0.1:0,backlog=8,nodelay=off,keepalive=30s,ttl=64";
     assert_answered(served, "tcp:127.0.0.1:PORT,nodelay,keepalive=1m,timeout=10s,ttl=64", || {});
+}
+
+#[test]
+fn a_header_is_sent_and_received_in_either_version() {
+    assert_answered("haproxy:tcp:0", "haproxy:tcp:PORT", || {});
+    assert_answered("haproxy:tcp:127.0.0.1:0", "haproxy:tcp:127.0.0.1:PORT,proxy=v1", || {});
+}
+
+#[test]
+fn it_is_connected_from_the_source_that_it_names() {
+    let asked = "tcp:127.0.0.1:PORT,source=127.0.0.1,keepinterval=9s,keepcount=3";
+    assert_answered("tcp:127.0.0.1:0,linger=0s", asked, || {});
+}
+
+#[test]
+fn a_callback_connects_to_what_an_endpoint_says() {
+    let reactor = Reactor::new().expect("a reactor");
+    let listener = parsed("haproxy:tcp:127.0.0.1:0").listen(&reactor, || Echo).expect("listens");
+    let port = listener.addrs()[0].port().unwrap_or_default();
+    let answer = Rc::new(RefCell::new(Vec::new()));
+    let kept = answer.clone();
+    reactor.call_later(Duration::ZERO, move |net| {
+        let asked = parsed(&format!("haproxy:127.0.0.1:{port}"));
+        let asks = client(move || Asks(kept.clone())).on_end(|_, net, _| net.stop());
+        asked.connect_through(net, asks).expect("a target");
+        let open = parsed("fd:3").connect_through(net, || Echo).unwrap_err();
+        assert!(open.to_string().contains("open already"), "{open}");
+    });
+    reactor.call_later(WATCHDOG, |net| net.stop());
+    reactor.run().expect("it runs");
+    assert_eq!(*answer.borrow(), b"ask");
+}
+
+// What is said where TLS is left out.
+#[cfg(not(feature = "tls"))]
+#[test]
+fn without_tls_an_endpoint_of_it_says_so() {
+    let reactor = Reactor::new().expect("a reactor");
+    for error in [
+        parsed("tls:0,cert=x.pem").listen(&reactor, || Echo).unwrap_err(),
+        parsed("tls:h:443").connect(&reactor, || Echo).unwrap_err(),
+    ] {
+        let sentence = error.to_string();
+        assert!(sentence.contains("built without TLS"), "{sentence}");
+        assert!(sentence.contains("the feature `tls`"), "{sentence}");
+    }
 }
 
 #[test]

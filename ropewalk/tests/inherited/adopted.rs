@@ -20,7 +20,7 @@ fn listener() -> (TcpListener, std::net::SocketAddr) {
 }
 
 /// Says so to a server, and what it answers until it ends.
-fn ask(at: std::net::SocketAddr, what: &str) -> String {
+pub(crate) fn ask(at: std::net::SocketAddr, what: &str) -> String {
     let mut stream = TcpStream::connect(at).unwrap();
     stream.set_read_timeout(Some(WATCHDOG)).unwrap();
     stream.write_all(what.as_bytes()).unwrap();

@@ -8,6 +8,8 @@
 mod adopted;
 #[cfg(unix)] // where a test has pipes and terminals of its own
 mod pairs;
+#[cfg(unix)] // where a parent passes descriptors by number
+mod passed;
 mod rig;
 
 use rig::{Log, Script, WATCHDOG};

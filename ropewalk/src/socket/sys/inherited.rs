@@ -11,9 +11,10 @@ mod imp {
     //! By their numbers. Never: closes one.
     use super::*;
     use std::os::fd::{FromRawFd, RawFd};
-    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::{Mutex, PoisonError};
 
-    static TAKEN: AtomicBool = AtomicBool::new(false);
+    /// The numbers that were taken.
+    static TAKEN: Mutex<Vec<i64>> = Mutex::new(Vec::new());
 
     /// Takes `count` descriptors from `first` on, and closes them on exec: all, or none. The
     /// error says at which of them it failed.
@@ -21,6 +22,11 @@ mod imp {
     /// Whoever calls has been told that they were opened for this process before it began.
     pub(crate) fn inherit(first: i32, count: u32) -> Result<Vec<Descriptor>, (i64, io::Error)> {
         let all = i64::from(first)..i64::from(first) + i64::from(count);
+        let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
+        // First: a number that was taken may be closed by now, or somebody else's.
+        if let Some(number) = taken.iter().copied().find(|number| all.contains(number)) {
+            return Err((number, io::Error::other("it was taken before")));
+        }
         for number in all.clone() {
             // At the first that is not open it is over: there are no more than are open.
             RawFd::try_from(number)
@@ -28,14 +34,39 @@ mod imp {
                 .and_then(close_on_exec)
                 .map_err(|error| (number, error))?;
         }
-        if TAKEN.swap(true, Ordering::SeqCst) {
-            let cause = "the descriptors were taken before";
-            return Err((i64::from(first), io::Error::other(cause)));
-        }
-        // SAFETY: each is open, as the loop above saw; it was opened for this process, says
-        // the caller; and nobody else has it, since they are taken once.
-        Ok(all.map(|number| unsafe { Descriptor::from_raw_fd(number as RawFd) }).collect())
+        taken.extend(all.clone());
+        all.map(|number| take(number as RawFd).map_err(|error| (number, error))).collect()
     }
+
+    fn take(number: RawFd) -> io::Result<Descriptor> {
+        if number <= libc::STDERR_FILENO {
+            return move_away(number);
+        }
+        // SAFETY: it is open, as the loop above saw; it was opened for this process, says
+        // the caller; and nobody else has it, since it is taken once.
+        Ok(unsafe { Descriptor::from_raw_fd(number) })
+    }
+
+    /// A standard stream's number is used by whoever prints or reads: it stays open, on
+    /// nothing, and what it was gets another.
+    fn move_away(number: RawFd) -> io::Result<Descriptor> {
+        let null = std::fs::File::options().read(true).write(true).open("/dev/null")?;
+        // SAFETY: the call reads and writes no memory of ours.
+        let moved = unsafe { libc::fcntl(number, libc::F_DUPFD_CLOEXEC, FIRST_OWN) };
+        if moved == -1 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: the call above has opened it, for nobody else.
+        let moved = unsafe { Descriptor::from_raw_fd(moved) };
+        // SAFETY: both are open, and what stood under the number was moved.
+        match unsafe { libc::dup2(std::os::fd::AsRawFd::as_raw_fd(&null), number) } {
+            -1 => Err(io::Error::last_os_error()),
+            _ => Ok(moved),
+        }
+    }
+
+    /// The first number that is no standard stream's.
+    const FIRST_OWN: RawFd = libc::STDERR_FILENO + 1;
 
     fn close_on_exec(number: RawFd) -> io::Result<()> {
         // SAFETY: it reads and writes no memory of ours, and a number that is not open is an

@@ -1,0 +1,124 @@
+//! The words of an endpoint that are layers: `haproxy`, `tls`.
+//! Owns: which layers they are, and their order from the wire up. Never: makes a socket.
+
+use std::fmt;
+
+use super::Endpoint;
+use crate::error::Result;
+use crate::options::ProxyVersion;
+use crate::policy::{Header, ProxyHeader};
+use crate::protocol::{
+    ClientFactory, ClientOnLayers, Factory, Layers, OnLayers, client_on_layers, on_layers,
+};
+
+#[cfg(feature = "tls")] // what the default build does not need
+mod tls;
+#[cfg(not(feature = "tls"))] // instead of it
+#[path = "layers/without_tls.rs"]
+mod tls;
+
+/// The layers that an endpoint's words put below the protocols of whoever listens or
+/// connects.
+///
+/// ```
+/// use ropewalk::endpoint::Endpoint;
+/// use ropewalk::server::{Protocols, ThreadingTcpServer};
+/// use ropewalk::service::Echo;
+/// # fn main() -> ropewalk::Result<()> {
+/// let endpoint: Endpoint = "haproxy:tcp:0".parse()?;
+/// let factory = endpoint.wraps()?.on(|| Echo); // wherever protocols run
+/// let server = ThreadingTcpServer::new(endpoint.site()?, Protocols::new(factory))?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Default)]
+pub struct Wraps {
+    header: Option<PutHeader>,
+    tls: Option<tls::Tls>,
+}
+
+/// What `haproxy` means.
+#[derive(Clone, Copy)]
+enum PutHeader {
+    Received,
+    Sent(ProxyVersion),
+}
+
+/// What puts the layers of [`Wraps`] on a connection.
+pub type PutLayers = Box<dyn FnMut(&mut Layers) + Send>;
+
+impl Wraps {
+    /// The factory's protocols above these layers, and above its own, which are nearer to the
+    /// protocols.
+    pub fn on<F: Factory>(&self, factory: F) -> OnLayers<F, PutLayers> {
+        on_layers(factory, self.put())
+    }
+
+    /// The same for whoever connects.
+    pub fn on_client<F: ClientFactory>(&self, factory: F) -> ClientOnLayers<F, PutLayers> {
+        client_on_layers(factory, self.put())
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.header.is_none() && self.tls.is_none()
+    }
+
+    fn put(&self) -> PutLayers {
+        let Wraps { header, tls } = self.clone();
+        // As it comes from the wire: a balancer's header is not encrypted.
+        Box::new(move |layers| {
+            match header {
+                None => {}
+                Some(PutHeader::Received) => layers.push(ProxyHeader::new()),
+                // Nobody is behind us, so that our own addresses are the client's.
+                Some(PutHeader::Sent(ProxyVersion::V1)) => {
+                    layers.push(ProxyHeader::send_text(&Header::Unknown));
+                }
+                Some(PutHeader::Sent(ProxyVersion::V2)) => {
+                    layers.push(ProxyHeader::send(&Header::Local));
+                }
+            }
+            if let Some(tls) = &tls {
+                tls.push(layers);
+            }
+        })
+    }
+}
+
+impl Endpoint {
+    /// The layers for whoever listens: a PROXY header is received, TLS is a server's. A
+    /// certificate and its key are read now; it blocks for so long.
+    ///
+    /// # Errors
+    /// What reading and understanding the files gives; `cert=auto`, which is for the program
+    /// that serves to make; `Unsupported` where this crate was built without TLS.
+    pub fn wraps(&self) -> Result<Wraps> {
+        Ok(Wraps {
+            header: self.proxy_header().then_some(PutHeader::Received),
+            tls: self.tls().map(tls::Tls::server).transpose()?,
+        })
+    }
+
+    /// The layers for whoever connects: a PROXY header is sent, TLS is a client's, which asks
+    /// for the endpoint's host unless `sni` says otherwise.
+    ///
+    /// # Errors
+    /// As [`Endpoint::wraps`].
+    pub fn client_wraps(&self) -> Result<Wraps> {
+        let version = self.options.settings.proxy.unwrap_or(ProxyVersion::V2);
+        Ok(Wraps {
+            header: self.proxy_header().then_some(PutHeader::Sent(version)),
+            tls: self.tls().map(|tls| tls::Tls::client(tls, &self.host())).transpose()?,
+        })
+    }
+}
+
+impl fmt::Debug for Wraps {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wraps")
+            .field("haproxy", &self.header.is_some())
+            .field("tls", &self.tls.is_some())
+            .finish()
+    }
+}
