@@ -311,6 +311,31 @@ pub const LINE_BYTES: usize = 16_384;
 /// `FrameError::TooLong`, before any of it is kept.
 pub const FRAME_BYTES: usize = 99_999;
 
+/// A quote of the day, its line ends included: RFC 865's "less than 512". At it: it is refused
+/// when the quotes are read.
+pub const QUOTE_BYTES: usize = 511;
+
+/// A line that a member of a chat may say, in bytes. Cost: as many bytes of heap while one is
+/// unfinished. At it: the line is skipped, and its member told.
+pub const CHAT_LINE_BYTES: usize = 1024;
+/// A member's or a room's name, in characters. At it: the name is refused.
+pub const CHAT_NAME_CHARS: usize = 24;
+/// Members of a whole chat. At it: who comes is told so, and the connection closed.
+pub const CHAT_MEMBERS: usize = 1024;
+/// Members of one room; each line there is written so often. At it: nobody more may join, but
+/// for the lobby, where everybody begins.
+pub const CHAT_ROOM_MEMBERS: usize = 256;
+/// Rooms of a chat; an empty one is none. At it: no new one may be made.
+pub const CHAT_ROOMS: usize = 256;
+/// Bytes that a chat keeps for a member that does not read. At it: the member is dropped, and
+/// the room told.
+pub const CHAT_QUEUE_BYTES: usize = 64 * 1024;
+/// Lines that are written to others on one member's behalf before the other connections have
+/// their turn. At it: he is read from again in the next turn.
+pub const CHAT_TURN_LINES: usize = 4096;
+/// Rooms or names that one answer lists. At it: the number of the others.
+pub const CHAT_LISTED: usize = 64;
+
 /// Bytes of a file that one call gives the kernel, as CPython has it: more keeps a 32-bit
 /// count from overflowing somewhere on the way.
 pub const SEND_FILE_BYTES: usize = 1 << 30;

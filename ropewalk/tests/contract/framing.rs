@@ -4,10 +4,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ropewalk::framing::{LineProtocol, LineTransport, Lines};
-use ropewalk::protocol::{Below, By, Kind, Layer, Reason, Up};
+use ropewalk::protocol::{Below, By, Kind, Layer, Up};
 use ropewalk::{Protocol, Timer, Transport};
 
-use crate::rig::{Call, Log, Script, on, on_every_engine};
+use crate::rig::{Call, Kept, Log, Script, on, on_every_engine};
 
 const GO_ON: Timer = Timer(1);
 
@@ -52,10 +52,6 @@ impl LineProtocol for Obeys {
             transport.set_timer(GO_ON, Duration::from_millis(1));
         }
     }
-
-    fn connection_lost(&mut self, _: &mut LineTransport<'_>, why: &Reason) {
-        self.0.note(0, why.to_string());
-    }
 }
 
 /// Turns every bit over, on the way up.
@@ -79,15 +75,11 @@ fn obeys(log: &Log) -> Script {
     let made = told(|lines, transport, _| lines.connection_made(transport));
     let eof = told(|lines, transport, _| lines.eof_received(transport));
     let timer = told(|lines, transport, _| lines.timer_fired(transport, GO_ON));
-    let lost = told(|lines, transport, _| {
-        lines.connection_lost(transport, &Reason::new(Kind::Closed));
-    });
     Script::new()
         .made(move |transport| made(transport, &[]))
         .data(told(|lines, transport, data| lines.data_received(transport, data)))
         .eof(move |transport| eof(transport, &[]))
         .timer(move |transport| timer(transport, &[]))
-        .lost(move |transport, _| lost(transport, &[]))
 }
 
 /// What the lines were, and the kind of the end.
@@ -114,7 +106,7 @@ fn a_pause_stops_between_two_lines_and_the_rest_waits_with_the_end_of_input() {
         assert_eq!(peer.read_to_end().unwrap(), b"");
         rig.until_lost(1);
         let (notes, kind) = story(&rig.log);
-        let lines = ["a", "rest", "b", "rest", "rest", "c", "unfinished d", "closed"];
+        let lines = ["a", "rest", "b", "rest", "rest", "c", "unfinished d"];
         assert_eq!((&notes[..], kind), (&lines.map(String::from)[..], Some(Kind::PeerClosed)));
         // Between a line that rests and the next one was a timer.
         let calls = rig.log.calls();
@@ -133,7 +125,7 @@ fn the_end_of_input_brings_the_unfinished_line() {
         peer.shutdown_write();
         assert_eq!(peer.read_to_end().unwrap(), b"");
         rig.until_lost(1);
-        assert_eq!(story(&rig.log).0, ["a", "unfinished b\\r", "closed"]);
+        assert_eq!(story(&rig.log).0, ["a", "unfinished b\\r"]);
     });
 }
 
@@ -147,8 +139,7 @@ fn close_stops_between_two_frames() {
         drop(peer);
         rig.until_lost(1);
         let (notes, kind) = story(&rig.log);
-        assert_eq!((&notes[..2], kind), (&["a".into(), "close".into()][..], Some(Kind::Closed)));
-        assert_eq!(notes.len(), 3);
+        assert_eq!((&notes[..], kind), (&["a".into(), "close".into()][..], Some(Kind::Closed)));
     });
 }
 
@@ -161,7 +152,7 @@ fn a_panic_in_a_frame_ends_its_connection_and_nothing_more_is_delivered() {
         peer.read_until_over();
         rig.until_lost(1);
         let (notes, kind) = story(&rig.log);
-        assert_eq!((&notes[..2], notes.len()), (&["a".into(), "panic".into()][..], 3));
+        assert_eq!(notes, ["a", "panic"]);
         assert_eq!(kind, Some(Kind::Panicked));
     });
 }
@@ -187,18 +178,17 @@ fn a_layer_in_the_middle_of_a_line_ends_the_connection() {
     on(
         |kind| kind.is_here(),
         |rig| {
-            let log = rig.log.clone();
-            let server = rig.serve(obeys(&rig.log).lost(move |_, why| {
-                assert_eq!(why.by(), By::User);
-                log.note(0, why.to_string());
-            }));
+            let kept = Kept::new();
+            let keep = kept.clone();
+            let script = obeys(&rig.log).lost(move |_, why| keep.put(why.clone()));
+            let server = rig.serve(script);
             let mut peer = rig.dial(server);
             peer.send(b"later\r\nhalf a line");
             peer.read_until_over();
             rig.until_lost(1);
-            let (notes, kind) = story(&rig.log);
-            assert_eq!(kind, Some(Kind::Failed));
-            assert!(notes[1].contains("in the middle of a frame"), "{notes:?}");
+            let why = kept.first();
+            assert_eq!((why.kind(), why.by()), (Kind::Failed, By::User));
+            assert!(why.to_string().contains("in the middle of a frame"), "{why}");
         },
     );
 }
