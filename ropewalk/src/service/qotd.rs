@@ -79,7 +79,9 @@ impl Quotes {
     pub fn new<S: AsRef<str>>(quotes: impl IntoIterator<Item = S>) -> Result<Quotes, QuoteError> {
         let quotes: Vec<String> = quotes
             .into_iter()
-            .map(|quote| quote.as_ref().trim_end().lines().map(|line| format!("{line}\r\n")).collect())
+            .map(|quote| {
+                quote.as_ref().trim_end().lines().map(|line| format!("{line}\r\n")).collect()
+            })
             .filter(|quote: &String| !quote.is_empty())
             .collect();
         for (number, quote) in (1..).zip(&quotes) {

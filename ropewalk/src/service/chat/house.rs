@@ -120,7 +120,10 @@ impl House {
                 return Err(format!("{room} is full: {} are in it", ids.len()));
             }
             None if room != LOBBY && self.rooms.len() >= self.limits.rooms => {
-                return Err(format!("there are {} rooms, and no more may be made", self.rooms.len()));
+                return Err(format!(
+                    "there are {} rooms, and no more may be made",
+                    self.rooms.len()
+                ));
             }
             _ => {}
         }
