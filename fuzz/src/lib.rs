@@ -2,5 +2,6 @@
 //! run the same.
 
 pub mod endpoint;
+pub mod framing;
 pub mod header;
 pub mod script;

@@ -14,6 +14,7 @@ fn main() -> ExitCode {
             ropewalk_fuzz::script::run(script);
         },
         "endpoint" => ropewalk_fuzz::endpoint::run,
+        "framing" => ropewalk_fuzz::framing::run,
         "proxy_header" => ropewalk_fuzz::header::run,
         other => {
             eprintln!("no target is named {other}");

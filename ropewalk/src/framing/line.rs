@@ -95,8 +95,13 @@ impl Delimiter {
         None
     }
 
-    fn is_in(&self, line: &[u8]) -> bool {
-        self.find(&mut 0, line).is_some()
+    /// Whether a peer would see the line end before its delimiter does: there is one in it, or
+    /// its end and the delimiter's beginning are one.
+    fn ends_early(&self, line: &[u8]) -> bool {
+        let end = self.as_bytes();
+        let mut matched = 0;
+        self.find(&mut matched, line).is_some()
+            || self.find(&mut matched, end).is_some_and(|at| at < end.len())
     }
 }
 
@@ -257,7 +262,7 @@ impl Framing for LineReader {
     }
 
     fn encode(&self, line: &[u8], out: &mut Vec<u8>) -> Result<(), FrameError> {
-        if self.delimiter.is_in(line) {
+        if self.delimiter.ends_early(line) {
             return Err(FrameError::HoldsDelimiter);
         }
         out.extend_from_slice(line);
@@ -483,7 +488,11 @@ mod tests {
             (LineReader::new(), LineReader::new().with_delimiter(Delimiter::ANY_NEWLINE));
         assert_eq!(strict.encode(b"a\r\nb", &mut out), Err(FrameError::HoldsDelimiter));
         assert_eq!(lenient.encode(b"a\nb", &mut out), Err(FrameError::HoldsDelimiter));
+        // Its end and the delimiter's beginning would be a delimiter.
+        assert_eq!(with(b"aba").encode(b"xab", &mut out), Err(FrameError::HoldsDelimiter));
         assert_eq!(out, b"before");
+        with(b"aba").encode(b"xa", &mut Vec::new()).unwrap();
+        strict.encode(b"a\r", &mut Vec::new()).unwrap();
         strict.encode(b"a\nb", &mut out).unwrap();
         lenient.encode(b"c", &mut out).unwrap();
         assert_eq!(out, b"beforea\nb\r\nc\r\n");
