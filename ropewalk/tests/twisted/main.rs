@@ -20,6 +20,7 @@ mod defer;
 mod endpoints;
 mod framing;
 mod policies;
+mod proxy_header;
 mod running;
 mod tls;
 mod transports;
