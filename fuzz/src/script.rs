@@ -247,11 +247,6 @@ impl Driver for Scripted {
         Arc::new(NoWaiter)
     }
 
-    fn run_blocking(&self, work: Box<dyn FnOnce() + Send>) -> Result<(), ropewalk::Error> {
-        work();
-        Ok(())
-    }
-
     fn turn(&self, engine: &Rc<Engine<Self>>, wait: Option<Duration>) -> io::Result<()> {
         engine.context().forget_now();
         let entry = self.0.kernel.borrow().id.and_then(|id| engine.entry(id));
