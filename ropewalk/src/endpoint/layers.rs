@@ -14,8 +14,9 @@ use crate::protocol::{
 #[cfg(feature = "tls")] // what the default build does not need
 mod tls;
 #[cfg(not(feature = "tls"))] // instead of it
-#[path = "layers/without_tls.rs"]
-mod tls;
+mod without_tls;
+#[cfg(not(feature = "tls"))] // as above
+use without_tls as tls;
 
 /// The layers that an endpoint's words put below the protocols of whoever listens or
 /// connects.
@@ -98,6 +99,17 @@ impl Endpoint {
             header: self.proxy_header().then_some(PutHeader::Received),
             tls: self.tls().map(tls::Tls::server).transpose()?,
         })
+    }
+
+    /// The same with this server's TLS: of a certificate that was made (`cert=auto`), or one
+    /// that is to be exchanged while it serves. An endpoint without TLS has none of it.
+    #[cfg(feature = "tls")] // what the default build does not need
+    #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
+    pub fn wraps_with(&self, server: crate::tls::Server) -> Wraps {
+        Wraps {
+            header: self.proxy_header().then_some(PutHeader::Received),
+            tls: self.tls().map(|_| tls::Tls::Server(server)),
+        }
     }
 
     /// The layers for whoever connects: a PROXY header is sent, TLS is a client's, which asks

@@ -445,11 +445,11 @@ unknown option `bind` in endpoint
 ",
     ),
     (
-        "tcp:80,zzz",
+        "udp:53,zzz",
         "
 unknown option `zzz` in endpoint
-  tcp:80,zzz
-         ^^^ `tcp` has backlog, reuseport, nodelay, keepalive, timeout, mark, ttl, keepinterval, keepcount, usertimeout, linger, source, proxy
+  udp:53,zzz
+         ^^^ `udp` has reuseport, mark, ttl
   help: ropewalk help endpoints
 ",
     ),
@@ -526,11 +526,11 @@ unknown option `lockfile` in endpoint
 ",
     ),
     (
-        "tcp:80,日本=5",
+        "udp:53,日本=5",
         "
 unknown option `日本` in endpoint
-  tcp:80,日本=5
-         ^^^^ `tcp` has backlog, reuseport, nodelay, keepalive, timeout, mark, ttl, keepinterval, keepcount, usertimeout, linger, source, proxy
+  udp:53,日本=5
+         ^^^^ `udp` has reuseport, mark, ttl
   help: ropewalk help endpoints
 ",
     ),

@@ -5,6 +5,8 @@ mod bad_addresses;
 mod bad_options;
 mod bad_schemes;
 mod bounds;
+#[cfg(feature = "tls")] // what the default build does not have
+mod encrypted;
 mod identity;
 mod meaning;
 mod rendering;

@@ -11,10 +11,10 @@ use ropewalk::{Protocol, Reactor, Transport};
 use crate::parsed;
 
 /// Far beyond any promise: what hangs, ends.
-const WATCHDOG: Duration = Duration::from_secs(60);
+pub(crate) const WATCHDOG: Duration = Duration::from_secs(60);
 
 /// Asks once, keeps the answer, closes.
-struct Asks(Rc<RefCell<Vec<u8>>>);
+pub(crate) struct Asks(pub(crate) Rc<RefCell<Vec<u8>>>);
 
 impl Protocol for Asks {
     fn connection_made(&mut self, transport: &mut dyn Transport) {
@@ -31,7 +31,7 @@ impl Protocol for Asks {
 
 /// Serves at one endpoint, and is answered at the other, which may name the port as `PORT`.
 #[track_caller]
-fn assert_answered(served: &str, asked: &str, while_served: impl FnOnce()) {
+pub(crate) fn assert_answered(served: &str, asked: &str, while_served: impl FnOnce()) {
     let reactor = Reactor::new().expect("a reactor");
     let served = parsed(served);
     let listener = served.listen(&reactor, || Echo).expect("it listens");

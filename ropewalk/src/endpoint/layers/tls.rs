@@ -1,29 +1,31 @@
-//! Where this crate was built without TLS. Owns: what is said then. Never: a layer.
+//! TLS as an endpoint's words set it. Owns: which side it is. Never: a rule of TLS.
 
-use crate::error::{Error, ErrorKind, Operation, Result};
+use crate::error::Result;
 use crate::options::TlsOptions;
 use crate::protocol::Layers;
+use crate::tls::{Client, Server};
 
-/// There is none.
+/// One side's configuration.
 #[derive(Clone)]
-pub(super) enum Tls {}
-
-impl Tls {
-    pub(super) fn server(_: &TlsOptions) -> Result<Tls> {
-        Err(unsupported())
-    }
-
-    pub(super) fn client(_: &TlsOptions, _: &str) -> Result<Tls> {
-        Err(unsupported())
-    }
-
-    pub(super) fn push(&self, _: &mut Layers) {
-        match *self {}
-    }
+pub(super) enum Tls {
+    Server(Server),
+    /// With the name that the peer must prove.
+    Client(Client, String),
 }
 
-fn unsupported() -> Error {
-    let cause = "this program was built without TLS";
-    Error::new(Operation::Start, ErrorKind::Unsupported, cause)
-        .with_remedy("turn on the feature `tls` of ropewalk")
+impl Tls {
+    pub(super) fn server(options: &TlsOptions) -> Result<Tls> {
+        Server::from_options(options).map(Tls::Server)
+    }
+
+    pub(super) fn client(options: &TlsOptions, host: &str) -> Result<Tls> {
+        Client::from_options(options, host).map(|client| Tls::Client(client, host.to_owned()))
+    }
+
+    pub(super) fn push(&self, layers: &mut Layers) {
+        match self {
+            Tls::Server(server) => layers.push(server.layer()),
+            Tls::Client(client, name) => layers.push(client.layer(name)),
+        }
+    }
 }
