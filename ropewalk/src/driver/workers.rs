@@ -15,6 +15,7 @@ impl Default for Workers {
             name: "ropewalk-worker",
             threads: limits::BLOCKING_THREADS,
             waiting: limits::BLOCKING_WAITING,
+            idle: limits::THREAD_IDLE,
         }))
     }
 }

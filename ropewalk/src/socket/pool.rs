@@ -5,8 +5,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
-
-use crate::limits;
+use std::time::Duration;
 
 /// What a pool does.
 pub(crate) type Job = Box<dyn FnOnce() + Send>;
@@ -18,6 +17,8 @@ pub(crate) struct Bounds {
     pub(crate) name: &'static str,
     pub(crate) threads: usize,
     pub(crate) waiting: usize,
+    /// A thread that has had nothing to do for so long ends.
+    pub(crate) idle: Duration,
 }
 
 /// Why a job was not taken.
@@ -73,10 +74,10 @@ impl Pool {
         }
         state.waiting.push_back(job);
         if state.idle < state.waiting.len() && state.threads < self.bounds.threads {
-            let worker = queue.clone();
+            let (worker, idle) = (queue.clone(), self.bounds.idle);
             let started = std::thread::Builder::new()
                 .name(self.bounds.name.into())
-                .spawn(move || worker.work());
+                .spawn(move || worker.work(idle));
             match started {
                 Ok(_) => state.threads += 1,
                 // Others will take it; without any, nobody would.
@@ -121,7 +122,7 @@ impl Queue {
     }
 
     /// A thread's life. No job unwinds: whoever made it has caught that.
-    fn work(&self) {
+    fn work(&self, idle: Duration) {
         let mut state = self.lock();
         loop {
             if let Some(job) = state.waiting.pop_front() {
@@ -134,10 +135,8 @@ impl Queue {
                 break;
             }
             state.idle += 1;
-            let (woken, waited) = self
-                .more
-                .wait_timeout(state, limits::THREAD_IDLE)
-                .unwrap_or_else(PoisonError::into_inner);
+            let (woken, waited) =
+                self.more.wait_timeout(state, idle).unwrap_or_else(PoisonError::into_inner);
             state = woken;
             state.idle -= 1;
             if waited.timed_out() && state.waiting.is_empty() {
@@ -154,7 +153,8 @@ mod tests {
 
     use super::*;
 
-    const TWO: Bounds = Bounds { name: "test", threads: 2, waiting: 3 };
+    const TWO: Bounds =
+        Bounds { name: "test", threads: 2, waiting: 3, idle: Duration::from_secs(60) };
 
     #[test]
     fn both_bounds_hold_and_every_job_that_was_taken_is_done_in_order() {
@@ -196,5 +196,23 @@ mod tests {
         drop(pool);
         assert!(never.recv().is_err());
         drop(go);
+    }
+
+    #[test]
+    fn a_thread_with_nothing_to_do_ends_and_another_one_does_what_comes_later() {
+        let pool = Pool::new(Bounds { idle: Duration::from_millis(1), ..TWO });
+        let thread = || {
+            let (tell, told) = mpsc::channel();
+            let job = move || tell.send(std::thread::current().id()).unwrap();
+            pool.submit(Box::new(job)).unwrap();
+            told.recv().unwrap()
+        };
+        let first = thread();
+        // Each thread has the queue as well.
+        while Arc::strong_count(pool.of_process.queue()) > 1 {
+            std::thread::yield_now();
+        }
+        assert_eq!(pool.of_process.queue().lock().threads, 0);
+        assert_ne!(thread(), first);
     }
 }

@@ -27,6 +27,7 @@ impl Default for Resolver {
             name: "ropewalk-resolver",
             threads: limits::RESOLVER_THREADS,
             waiting: limits::RESOLVER_WAITING,
+            idle: limits::THREAD_IDLE,
         }))
     }
 }

@@ -29,6 +29,7 @@ mod peer_closes;
 mod policies;
 mod producers;
 mod retiring;
+mod running;
 mod stopping;
 mod timers;
 mod tuning;

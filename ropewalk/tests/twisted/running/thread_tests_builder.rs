@@ -26,8 +26,8 @@ fn test_delayed_call_from_thread() {
 
 #[test]
 fn test_call_from_thread() {
-    let (reactor, remote) = (Reactor::new().unwrap(), None::<ropewalk::Remote>);
-    let remote = remote.unwrap_or(reactor.remote());
+    let reactor = Reactor::new().unwrap();
+    let remote = reactor.remote();
     let (tell, told) = mpsc::channel();
     let here = thread::current().id();
     let call = move |net: &dyn Net| {

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use ropewalk::{Net, Reactor, TimerHandle};
+use ropewalk::{Reactor, TimerHandle};
 
 use super::{Seen, run};
 
