@@ -191,7 +191,8 @@ impl Drop for Connecting {
 /// # fn main() -> ropewalk::Result<()> {
 /// let reactor = ropewalk::Reactor::new()?;
 /// let (factory, incoming) = ropewalk::stream::incoming();
-/// let listener = reactor.listen_tcp(0, factory.layer(|| Throttle::new().read(1_000_000, 64_000)))?;
+/// let slow = factory.layer(|| Throttle::new().read(1_000_000, 64_000));
+/// let listener = reactor.listen_tcp(0, slow)?;
 /// let incoming = incoming.stops(listener); // when it is dropped
 /// # drop(incoming);
 /// # Ok(())

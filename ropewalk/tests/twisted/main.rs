@@ -17,6 +17,8 @@ mod rig;
 
 mod clients;
 mod defer;
+mod defer_running;
+mod defer_waiting;
 mod endpoints;
 mod framing;
 mod policies;
