@@ -4,9 +4,10 @@
 use std::fmt;
 
 use super::Endpoint;
+use crate::addr::Addr;
 use crate::error::Result;
 use crate::options::ProxyVersion;
-use crate::policy::{Header, ProxyHeader};
+use crate::policy::{Header, HeaderSender, ProxyHeader};
 use crate::protocol::{
     ClientFactory, ClientOnLayers, Factory, Layers, OnLayers, client_on_layers, on_layers,
 };
@@ -39,10 +40,11 @@ pub struct Wraps {
 }
 
 /// What `haproxy` means.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 enum PutHeader {
     Received,
-    Sent(ProxyVersion),
+    /// With what it says of the client, if there is one behind us.
+    Sent(ProxyVersion, Option<Header>),
 }
 
 /// What puts the layers of [`Wraps`] on a connection.
@@ -60,6 +62,17 @@ impl Wraps {
         client_on_layers(factory, self.put())
     }
 
+    /// The same for a connection that is made on behalf of a client of ours, which had
+    /// connected to this address: a PROXY header that is sent names both.
+    #[must_use]
+    pub fn on_behalf_of(&self, client: &Addr, destination: &Addr) -> Wraps {
+        let mut wraps = self.clone();
+        if let Some(PutHeader::Sent(_, header)) = &mut wraps.header {
+            *header = Some(Header::stream(client.clone(), destination.clone()));
+        }
+        wraps
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.header.is_none() && self.tls.is_none()
@@ -69,21 +82,25 @@ impl Wraps {
         let Wraps { header, tls } = self.clone();
         // As it comes from the wire: a balancer's header is not encrypted.
         Box::new(move |layers| {
-            match header {
+            match &header {
                 None => {}
                 Some(PutHeader::Received) => layers.push(ProxyHeader::new()),
-                // Nobody is behind us, so that our own addresses are the client's.
-                Some(PutHeader::Sent(ProxyVersion::V1)) => {
-                    layers.push(ProxyHeader::send_text(&Header::Unknown));
-                }
-                Some(PutHeader::Sent(ProxyVersion::V2)) => {
-                    layers.push(ProxyHeader::send(&Header::Local));
+                Some(PutHeader::Sent(version, header)) => {
+                    layers.push(sender(*version, header.as_ref()));
                 }
             }
             if let Some(tls) = &tls {
                 tls.push(layers);
             }
         })
+    }
+}
+
+/// A PROXY header to be sent. If nobody is behind us, our own addresses are the client's.
+fn sender(version: ProxyVersion, header: Option<&Header>) -> HeaderSender {
+    match (version, header) {
+        (ProxyVersion::V1, header) => ProxyHeader::send_text(header.unwrap_or(&Header::Unknown)),
+        (ProxyVersion::V2, header) => ProxyHeader::send(header.unwrap_or(&Header::Local)),
     }
 }
 
@@ -120,7 +137,7 @@ impl Endpoint {
     pub fn client_wraps(&self) -> Result<Wraps> {
         let version = self.options.settings.proxy.unwrap_or(ProxyVersion::V2);
         Ok(Wraps {
-            header: self.proxy_header().then_some(PutHeader::Sent(version)),
+            header: self.proxy_header().then_some(PutHeader::Sent(version, None)),
             tls: self.tls().map(|tls| tls::Tls::client(tls, &self.host())).transpose()?,
         })
     }

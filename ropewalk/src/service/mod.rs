@@ -18,7 +18,9 @@ pub use chat::{Chat, ChatLimits, ChatMember};
 pub use daytime::Daytime;
 pub use discard::Discard;
 pub use echo::Echo;
-pub use forward::{Forward, ForwardDatagrams, Forwarded, Half, Onward, OnwardDatagrams};
+pub use forward::{
+    Forward, ForwardDatagrams, Forwarded, Half, Onward, OnwardDatagrams, ToEndpoint,
+};
 pub use qotd::{Qotd, QuoteError, Quotes};
 pub use reconnecting::{Reconnecting, Retry};
 pub use time::Time;

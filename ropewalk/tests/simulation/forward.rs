@@ -30,7 +30,7 @@ pub fn forward(
     let (near, far) = (seen.clone(), seen);
     let onward = move |client: &mut dyn Transport, factory: Box<dyn DynClientFactory>| {
         let looked_at = LookedAt { factory, seen: far.clone() };
-        client.net().connect(target.clone(), Box::new(looked_at))
+        Ok(client.net().connect(target.clone(), Box::new(looked_at)))
     };
     let factory = Forward::to(onward);
     factory.map(move |half| Half { half, seen: near.clone() })

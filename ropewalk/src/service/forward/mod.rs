@@ -15,6 +15,7 @@
 //! Datagrams have sessions: [`ForwardDatagrams`].
 
 mod datagrams;
+mod onward;
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -23,39 +24,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use datagrams::{ForwardDatagrams, OnwardDatagrams};
+pub use onward::{Onward, ToEndpoint};
 
 use crate::addr::{Addr, Target};
 use crate::clock::Time;
 use crate::limits::FORWARD_QUIET;
 use crate::protocol::{
-    ClientFactory, Connector, DynClientFactory, Event, Factory, Flow, Handle, HandleError, Net,
-    Protocol, Reason, Timer, Transport,
+    ClientFactory, Connector, Event, Factory, Flow, Handle, HandleError, Net, Protocol, Reason,
+    Timer, Transport,
 };
 
 /// Fires when a connection may have been quiet for long enough, once the reactor stops.
 const QUIET: Timer = Timer(0);
-
-/// How the connection to the target is opened. A [`Target`] is one that does it plainly; a
-/// closure may choose by the client, or put layers in.
-pub trait Onward {
-    /// Begins to connect, for this client.
-    fn connect(&self, client: &mut dyn Transport, factory: Box<dyn DynClientFactory>) -> Connector;
-}
-
-impl Onward for Target {
-    fn connect(&self, client: &mut dyn Transport, factory: Box<dyn DynClientFactory>) -> Connector {
-        client.net().connect(self.clone(), factory)
-    }
-}
-
-impl<F> Onward for F
-where
-    F: Fn(&mut dyn Transport, Box<dyn DynClientFactory>) -> Connector,
-{
-    fn connect(&self, client: &mut dyn Transport, factory: Box<dyn DynClientFactory>) -> Connector {
-        self(client, factory)
-    }
-}
 
 /// What a forwarded connection was, once both of its halves are over.
 #[derive(Clone, Debug)]
@@ -97,7 +77,7 @@ pub struct Forward<O = Target> {
 }
 
 impl<O: Onward + Clone + 'static> Forward<O> {
-    /// Forwards to there.
+    /// Forwards to there: a [`Target`], an endpoint by [`ToEndpoint`], or what a closure says.
     pub fn to(onward: O) -> Forward<O> {
         Forward { onward, idle: None, told: None }
     }
@@ -209,7 +189,10 @@ impl<O: Onward + Clone + 'static> Half<O> {
             story: self.story.clone(),
             onward: std::marker::PhantomData,
         };
-        *connector = Some(onward.connect(transport, Box::new(factory)));
+        match onward.connect(transport, Box::new(factory)) {
+            Ok(begun) => *connector = Some(begun),
+            Err(error) => transport.fail(Reason::failed(error)),
+        }
     }
 
     fn join_the_client(&mut self, transport: &mut dyn Transport) {
