@@ -217,7 +217,7 @@ impl World {
             self.check(connection.buffered() > low, "a `Full` is owed a resume");
         }
         self.check(connection.is_reading() == kernel.reading || kernel.ended_told, "reading told");
-        if probe.paused && probe.made && !ending {
+        if probe.paused && probe.made && !ending && !connection.is_in_handshake() {
             self.check(!connection.is_reading(), "a paused protocol's driver does not read");
         }
         let bound = probe.high_most.max(512) * HARD_LIMIT_TIMES_HIGH + probe.write_most;

@@ -13,6 +13,11 @@ impl Connection {
         !self.wire.has(CLOSING | DEAD | DONE) && !self.wire.is_paused_for(TOP)
     }
 
+    /// Whether a layer has a handshake under way, for which is read whoever above it paused.
+    pub fn is_in_handshake(&self) -> bool {
+        self.wire.in_handshake(0)
+    }
+
     /// Who paused reading.
     pub fn paused_by(&self) -> Vec<PausedBy> {
         let pauses = self.wire.rare.as_ref().map_or(0, |rare| rare.pauses);
