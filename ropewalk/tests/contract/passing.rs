@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 
 use ropewalk::addr::Addr;
 use ropewalk::error::ErrorKind;
-use ropewalk::limits::DESCRIPTORS_QUEUED;
+use ropewalk::limits::{DESCRIPTORS_QUEUED, DESCRIPTORS_RECEIVED};
 use ropewalk::protocol::{Descriptor, Kind, Layer};
 use ropewalk::socket::Socket;
 use ropewalk::{Flow, Protocol, Reactor, Transport};
@@ -23,14 +23,14 @@ fn dial(rig: &Rig, server: usize) -> Socket {
     let Addr::Unix(Some(path)) = rig.addr(server) else { panic!("a path") };
     let stream = UnixStream::connect(path).unwrap();
     stream.set_read_timeout(Some(WATCHDOG)).unwrap();
-    let socket = Socket::try_from(OwnedFd::from(stream)).unwrap();
+    let socket = Socket::from(OwnedFd::from(stream));
     socket.set_timeout(Some(WATCHDOG)).unwrap();
     socket
 }
 
-/// One end of a pipe to send, and the other to see that it is the same.
+/// One end of a pair to send, and the other to see that it is the same.
 fn pipe() -> (OwnedFd, File) {
-    let (reader, writer) = std::io::pipe().unwrap();
+    let (reader, writer) = UnixStream::pair().unwrap();
     (writer.into(), OwnedFd::from(reader).into())
 }
 
@@ -127,7 +127,7 @@ fn serves_takers(body: impl Fn(&Socket, &crate::rig::Log, &Kept<std::sync::Arc<D
             }
         });
         let remote = told.recv_timeout(WATCHDOG).unwrap();
-        let peer = Socket::try_from(OwnedFd::from(UnixStream::connect(path).unwrap())).unwrap();
+        let peer = Socket::from(OwnedFd::from(UnixStream::connect(path).unwrap()));
         peer.set_timeout(Some(WATCHDOG)).unwrap();
         body(&peer, &log, &taken);
         drop(peer);
@@ -165,6 +165,21 @@ fn received_descriptors_come_before_the_bytes_that_carried_them() {
         let mut rest = Vec::new();
         taken.clear();
         reader.read_to_end(&mut rest).unwrap();
+    });
+}
+
+#[test]
+fn as_many_descriptors_as_one_message_carries_are_received() {
+    // What Linux carries; other systems carry fewer, and say so.
+    if !cfg!(target_os = "linux") {
+        return;
+    }
+    serves_takers(|peer, log, taken| {
+        let (one, _reader) = pipe();
+        send(peer, b"many", &[&one; DESCRIPTORS_RECEIVED]);
+        assert_eq!(peer.recv_exact(1).unwrap(), b".");
+        assert_eq!(taken.all().len(), DESCRIPTORS_RECEIVED);
+        assert_eq!(log.calls().last(), Some(&Call::Data(b"many".into())));
     });
 }
 

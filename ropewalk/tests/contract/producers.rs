@@ -226,13 +226,11 @@ fn a_producer_that_writes_now_and_then_moves_the_flush_deadline() {
         |kind| kind.is_memory(),
         |rig| {
             // A byte every two seconds, past the deadline of five.
-            let log = rig.log.clone();
             let producer = told(&Log::default(), |_| {});
             let server = rig.serve(Script::new().made(move |transport| {
                 transport.register_producer(producer(), Streaming::Push).unwrap();
                 transport.close();
-                let log = log.clone();
-                tick(transport.handle(), transport.net(), 5, log);
+                tick(transport.handle(), transport.net(), 5);
             }));
             let mut peer = rig.dial(server);
             assert_eq!(peer.read_to_end().unwrap(), b".....");
@@ -242,13 +240,13 @@ fn a_producer_that_writes_now_and_then_moves_the_flush_deadline() {
         },
     );
 
-    fn tick(handle: ropewalk::Handle, net: &dyn ropewalk::Net, left: u32, log: Log) {
+    fn tick(handle: ropewalk::Handle, net: &dyn ropewalk::Net, left: u32) {
         let later = move |net: &dyn ropewalk::Net| {
             if left == 0 {
                 return handle.call(|transport| transport.unregister_producer()).unwrap();
             }
             handle.write(b".").unwrap();
-            tick(handle, net, left - 1, log);
+            tick(handle, net, left - 1);
         };
         net.call_later(Duration::from_secs(2), Box::new(later));
     }

@@ -110,6 +110,6 @@ fn the_system_has_them_afterwards() {
     fn copy_of(number: i32) -> Option<Socket> {
         // SAFETY: it is only copied by the system, which says so if there is no such number.
         let lent = unsafe { std::os::fd::BorrowedFd::borrow_raw(number) };
-        Socket::try_from(lent.try_clone_to_owned().ok()?).ok()
+        Some(Socket::from(lent.try_clone_to_owned().ok()?))
     }
 }

@@ -8,6 +8,7 @@
 #![allow(unreachable_pub, dead_code, reason = "the server is another test binary's too")]
 #![allow(clippy::unwrap_used, reason = "a test's way to fail")]
 #![allow(clippy::print_stdout, reason = "the numbers are what these tests are for")]
+#![allow(clippy::print_stderr, reason = "what is not run says so")]
 
 #[path = "../rig/folder.rs"]
 mod folder;
