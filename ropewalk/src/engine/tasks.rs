@@ -188,7 +188,9 @@ impl<D: Driver> Engine<D> {
     }
 
     fn poll_future(&self, mut live: Live) {
-        live.call.take();
+        if cfg!(not(broken = "wake_lost")) {
+            live.call.take(); // before the poll: a wake that comes meanwhile is for the next
+        }
         if live.call.cancelled.load(Ordering::Acquire) {
             return live.end();
         }
@@ -197,6 +199,9 @@ impl<D: Driver> Engine<D> {
         self.guarded("a future", || {
             pending = live.work.as_mut().poll(&mut Context::from_waker(&waker)).is_pending();
         });
+        if cfg!(broken = "wake_lost") {
+            live.call.take();
+        }
         match pending {
             true => drop(self.futures.live.borrow_mut().insert(live.call.key, live)),
             false => live.end(),

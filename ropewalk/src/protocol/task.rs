@@ -181,6 +181,39 @@ impl dyn Net + '_ {
         Task::begin(self, future)
     }
 
+    /// Does `work`, which may block, on one of the reactor's threads; the task is its result.
+    /// See [`run_in_thread`](#method.run_in_thread) for the bounds, and for what a stop does.
+    /// Work cannot be cancelled: when the task is dropped, its result is.
+    ///
+    /// ```
+    /// # fn main() -> ropewalk::Result<()> {
+    /// let reactor = ropewalk::Reactor::new()?;
+    /// let read = reactor.run_blocking(|| std::fs::read_to_string("Cargo.toml"));
+    /// let text = reactor.block_on(read)??.expect("it is there");
+    /// assert!(text.contains("[package]"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Of the task: `Full` if too much work waits already, `Panicked` if the work panicked,
+    /// `Stopped` if a stop did not wait for it any longer.
+    #[doc(alias = "deferToThread")]
+    #[doc(alias = "to_thread")]
+    #[doc(alias = "spawn_blocking")]
+    pub fn run_blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Task<T> {
+        let outcome = Rc::new(Outcome(RefCell::new(State::Runs(None))));
+        let ends = outcome.clone();
+        let begun = self.run_in_thread(work, move |_, result| ends.end(result));
+        if let Err(error) = begun {
+            outcome.end(Err(error));
+        }
+        Task { outcome, work: None }
+    }
+
     /// Waits for at least `after`, counted from this call. Sleepers go on in the order of their
     /// instants, and of falling asleep among equals, as timers do; and after these.
     ///

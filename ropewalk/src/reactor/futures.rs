@@ -42,6 +42,20 @@ impl Reactor {
         self.net().spawn(future)
     }
 
+    /// Does `work`, which may block, on one of the reactor's threads; the task is its result.
+    /// See [`run_blocking`](trait.Net.html#method.run_blocking) of `Net`.
+    ///
+    /// # Errors
+    /// Of the task: `Full`, `Panicked`, `Stopped`.
+    #[doc(alias = "deferToThread")]
+    #[doc(alias = "spawn_blocking")]
+    pub fn run_blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Task<T> {
+        self.net().run_blocking(work)
+    }
+
     /// Waits for at least `after`, counted from this call.
     #[doc(alias = "deferLater")]
     pub fn sleep(&self, after: Duration) -> Sleep {

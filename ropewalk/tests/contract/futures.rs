@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::{AsyncReadExt, AsyncWriteExt};
 use ropewalk::Net;
-use ropewalk::protocol::Kind;
+use ropewalk::protocol::{Kind, yield_now};
 use ropewalk::stream::{Stream, serve};
 
 use crate::rig::{Call, Script, on, on_every_engine};
@@ -58,6 +58,26 @@ fn a_future_that_panics_costs_no_connection() {
         assert_eq!(peer.read_exact(5).unwrap(), b"alive");
         peer.shutdown_write();
         assert_eq!(peer.read_to_end().unwrap(), b"");
+        rig.until_lost(1);
+    });
+}
+
+#[test]
+fn a_future_that_wakes_itself_is_polled_again() {
+    on_every_engine(|rig| {
+        let script = Script::new().made(|transport| {
+            let handle = transport.handle();
+            let again = async move {
+                for _ in 0..100 {
+                    yield_now().await;
+                }
+                handle.write(b"again and again").unwrap();
+                handle.close().unwrap();
+            };
+            transport.net().spawn(again).detach();
+        });
+        let server = rig.serve(script);
+        assert_eq!(rig.dial(server).read_to_end().unwrap(), b"again and again");
         rig.until_lost(1);
     });
 }

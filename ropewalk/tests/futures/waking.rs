@@ -147,3 +147,36 @@ fn another_thread_spawns_by_the_remote_and_waits_for_the_answer() {
     reactor.run().unwrap();
     assert_eq!(asking.join().unwrap(), 42);
 }
+
+#[test]
+fn work_that_blocks_gives_its_result_to_a_future() {
+    let reactor = Reactor::new().unwrap();
+    let here = std::thread::current().id();
+    let work = reactor.run_blocking(|| std::thread::current().id());
+    let there = reactor.block_on(work).unwrap().unwrap();
+    assert_ne!(here, there);
+    let fails = reactor.run_blocking(|| -> () { panic!("in a thread") });
+    let error = reactor.block_on(fails).unwrap().unwrap_err();
+    assert_eq!(error.kind(), ropewalk::error::ErrorKind::Panicked);
+}
+
+#[test]
+fn too_much_work_that_blocks_is_an_error_of_its_task() {
+    use ropewalk::limits::{BLOCKING_THREADS, BLOCKING_WAITING};
+    let reactor = Reactor::new().unwrap();
+    let gate = Arc::new(Mutex::new(()));
+    let closed = gate.lock().unwrap();
+    let most = BLOCKING_THREADS + BLOCKING_WAITING;
+    let mut works: Vec<_> = (0..=most)
+        .map(|_| {
+            let gate = gate.clone();
+            reactor.run_blocking(move || drop(gate.lock().unwrap()))
+        })
+        .collect();
+    let late = works.pop().unwrap();
+    let error = reactor.block_on(late).unwrap().unwrap_err();
+    assert_eq!(error.kind(), ropewalk::error::ErrorKind::Full);
+    drop(closed);
+    let all = futures_util::future::try_join_all(works);
+    assert_eq!(reactor.block_on(all).unwrap().unwrap().len(), most);
+}
