@@ -166,17 +166,21 @@ fn too_much_work_that_blocks_is_an_error_of_its_task() {
     let reactor = Reactor::new().unwrap();
     let gate = Arc::new(Mutex::new(()));
     let closed = gate.lock().unwrap();
-    let most = BLOCKING_THREADS + BLOCKING_WAITING;
-    let mut works: Vec<_> = (0..=most)
-        .map(|_| {
-            let gate = gate.clone();
-            reactor.run_blocking(move || drop(gate.lock().unwrap()))
+    let (tell, told) = std::sync::mpsc::channel();
+    let waits = || {
+        let (gate, tell) = (gate.clone(), tell.clone());
+        reactor.run_blocking(move || {
+            tell.send(()).unwrap();
+            drop(gate.lock().unwrap());
         })
-        .collect();
+    };
+    let mut works: Vec<_> = (0..BLOCKING_THREADS).map(|_| waits()).collect();
+    told.iter().take(BLOCKING_THREADS).for_each(drop); // every thread has its work
+    works.extend((0..=BLOCKING_WAITING).map(|_| waits()));
     let late = works.pop().unwrap();
     let error = reactor.block_on(late).unwrap().unwrap_err();
     assert_eq!(error.kind(), ropewalk::error::ErrorKind::Full);
     drop(closed);
     let all = futures_util::future::try_join_all(works);
-    assert_eq!(reactor.block_on(all).unwrap().unwrap().len(), most);
+    assert_eq!(reactor.block_on(all).unwrap().unwrap().len(), BLOCKING_THREADS + BLOCKING_WAITING);
 }
