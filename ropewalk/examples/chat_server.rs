@@ -35,6 +35,7 @@ impl LineProtocol for Member {
         let me = transport.handle();
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(me.id(), me);
         self.tell(transport, "is here");
+        transport.write(b"welcome\r\n");
     }
 
     fn line_received(&mut self, transport: &mut LineTransport<'_>, line: &[u8]) {

@@ -153,3 +153,55 @@ fn the_twisted_programs_of_the_notes_both_ways() {
         );
     }
 }
+
+/// A client of lines, with a watchdog.
+struct Caller(std::io::BufReader<std::net::TcpStream>);
+
+impl Caller {
+    fn new(port: u16) -> Caller {
+        let stream = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+        stream.set_read_timeout(Some(std::time::Duration::from_secs(60))).unwrap();
+        Caller(std::io::BufReader::new(stream))
+    }
+
+    fn say(&mut self, said: &str) {
+        std::io::Write::write_all(self.0.get_mut(), said.as_bytes()).unwrap();
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        std::io::BufRead::read_line(&mut self.0, &mut line).unwrap();
+        line
+    }
+}
+
+#[test]
+fn the_chat_on_a_reactor_and_on_threads() {
+    for model in ["reactor", "threads"] {
+        let mut serving = Program::start(example("chat_server").args([model, "0"]));
+        assert!(serving.line().ends_with(model));
+        let port = serving.port();
+        let mut ann = Caller::new(port);
+        assert_eq!(ann.line(), "welcome\r\n");
+        let mut bob = Caller::new(port);
+        assert_eq!(bob.line(), "welcome\r\n");
+        assert!(ann.line().ends_with(" is here\r\n"));
+        bob.say("hello\n");
+        assert!(ann.line().ends_with(" says hello\r\n"));
+        ann.say("\x1b[2J\r\n");
+        assert!(bob.line().ends_with(" says \\x1b[2J\r\n"));
+        drop(ann);
+        assert!(bob.line().contains(" has left: "));
+    }
+}
+
+#[test]
+fn the_protocol_of_ones_own() {
+    let mut serving = Program::start(example("own_protocol").arg("0"));
+    assert_eq!(serving.line(), "adding");
+    let mut caller = Caller::new(serving.port());
+    caller.say("2:40,1:2,3:two,");
+    let mut answer = String::new();
+    std::io::Read::read_to_string(&mut caller.0, &mut answer).unwrap();
+    assert_eq!(answer, "2:40,2:42,");
+}
