@@ -1,6 +1,7 @@
 //! What the command line says.
 //! Owns: verbs, options, their help. Never: acts.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -80,6 +81,21 @@ pub(crate) struct Serve {
     /// List the services.
     #[arg(long)]
     pub(crate) list: bool,
+    /// For qotd: what to tell, each client the next; a line `%` stands between two quotes.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) quotes: Option<PathBuf>,
+    /// For chat: how many may be in it [default: 1024].
+    #[arg(long, value_name = "COUNT", value_parser = parse_count)]
+    pub(crate) members: Option<usize>,
+    /// For chat: how many may be in one room, but for the lobby [default: 256].
+    #[arg(long, value_name = "COUNT", value_parser = parse_count)]
+    pub(crate) room_members: Option<usize>,
+    /// For chat: how many rooms there may be [default: 256].
+    #[arg(long, value_name = "COUNT", value_parser = parse_count)]
+    pub(crate) rooms: Option<usize>,
+    /// For chat: the longest line, in bytes [default: 1024].
+    #[arg(long, value_name = "BYTES", value_parser = parse_count)]
+    pub(crate) line_bytes: Option<usize>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -143,6 +159,15 @@ pub(crate) enum OnEof {
     Close,
     /// Nothing: the peer decides when it is over.
     Ignore,
+}
+
+/// A bound: none of them may be nothing.
+fn parse_count(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("nothing would fit: 1 is the least".to_owned()),
+        Ok(count) => Ok(count),
+        Err(_) => Err("a number is wanted, as 100".to_owned()),
+    }
 }
 
 /// Reads an endpoint.

@@ -23,6 +23,9 @@ pub(crate) const LOG_BYTES: usize = 256 * 1024;
 /// How long the end waits for the log's reader. At it: the rest is lost.
 pub(crate) const LOG_FLUSH: Duration = Duration::from_secs(1);
 
+/// Bytes of a file of quotes. Cost: as many bytes of heap. At it: it is refused.
+pub(crate) const QUOTES_BYTES: u64 = 4 * 1024 * 1024;
+
 /// After a failed attempt to connect, the next one under `--retry` waits so long, doubling
 /// up to [`RETRY_PAUSE_MAX`].
 pub(crate) const RETRY_PAUSE: Duration = Duration::from_millis(50);

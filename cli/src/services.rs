@@ -10,12 +10,22 @@ pub(crate) enum Service {
     Timestamp,
     Echo,
     Discard,
+    Daytime,
+    Time,
+    Chargen,
+    Qotd,
+    Chat,
 }
 
 const ALL: &[(Service, &str, &str)] = &[
     (Service::Timestamp, "timestamp", "answers with the time before it"),
     (Service::Echo, "echo", "sends back what it gets"),
     (Service::Discard, "discard", "throws away what it gets"),
+    (Service::Daytime, "daytime", "tells the time in words"),
+    (Service::Time, "time", "tells the seconds since 1900 in four bytes"),
+    (Service::Chargen, "chargen", "sends characters without end"),
+    (Service::Qotd, "qotd", "tells a quote (--quotes)"),
+    (Service::Chat, "chat", "lets people talk in rooms; /help tells how"),
 ];
 
 impl Service {
@@ -27,6 +37,11 @@ impl Service {
             let there_are = names().collect::<Vec<_>>().join(", ");
             Failure::new(failure::USAGE, sentence).help(format!("there are: {there_are}"))
         })
+    }
+
+    /// Whether it is served over datagrams, too.
+    pub(crate) fn has_datagrams(self) -> bool {
+        matches!(self, Service::Timestamp | Service::Echo | Service::Discard)
     }
 
     pub(crate) fn name(self) -> &'static str {

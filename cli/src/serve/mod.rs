@@ -6,14 +6,17 @@
 #[cfg(unix)]
 mod forked;
 mod mixed;
+mod options;
 mod spot;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use ropewalk::addr::DatagramSite;
 use ropewalk::limits::Limits;
+use ropewalk::options::SocketOptions;
 use ropewalk::server::{Pooling, Threading};
-use ropewalk::service::{Discard, Echo, Timestamp};
+use ropewalk::service::{Chargen, Chat, Daytime, Discard, Echo, Qotd, Time, Timestamp};
 use ropewalk::{Addr, DatagramProtocol, Protocol, Reactor, Report};
 
 use crate::above::Event;
@@ -34,12 +37,24 @@ pub(crate) fn run(serve: &Serve, log: &Log) -> Result<u8, Failure> {
         return stdio::print(&services::list());
     }
     let service = Service::named(serve.service.as_deref().unwrap_or_default())?;
-    let spots = Spot::read(&serve.endpoints, serve.model)?;
+    serve.check(service)?;
+    let spots = Spot::read(&serve.endpoints, service, serve.model)?;
     let watch = Arc::new(Watch::new(log.clone()));
     let server = Server { serve, service, spots, log, watch };
     match service {
         Service::Echo => server.run(|| Echo),
         Service::Discard => server.run(|| Discard),
+        Service::Daytime => server.run_streams(|| Daytime),
+        Service::Time => server.run_streams(|| Time),
+        Service::Chargen => server.run_streams(|| Chargen),
+        Service::Qotd => {
+            let quotes = serve.quotes()?;
+            server.run_streams(move || Qotd::new(quotes.clone()))
+        }
+        Service::Chat => {
+            let chat = Chat::with_limits(serve.chat_limits());
+            server.run_streams(move || chat.member())
+        }
         Service::Timestamp => {
             let log = log.clone();
             server.run(move || {
@@ -63,14 +78,40 @@ struct Server<'a> {
     watch: Arc<Watch>,
 }
 
+/// Listens for datagrams; answers where.
+type ListenDatagrams<'a> =
+    dyn Fn(&Reactor, &DatagramSite, &SocketOptions) -> ropewalk::Result<Vec<Addr>> + 'a;
+
 impl Server<'_> {
+    /// A service of connections and of datagrams.
     fn run<P, F>(&self, make: F) -> Result<u8, Failure>
     where
         P: Protocol + DatagramProtocol + 'static,
         F: Fn() -> P + Clone + Send + 'static,
     {
+        let of_datagrams = make.clone();
+        self.run_with(make, &|reactor, site, options| {
+            let port = reactor.listen_datagrams_with(site, options, of_datagrams.clone())?;
+            Ok(port.addrs().to_vec())
+        })
+    }
+
+    /// A service of connections alone: other endpoints were refused when they were read.
+    fn run_streams<P, F>(&self, make: F) -> Result<u8, Failure>
+    where
+        P: Protocol + 'static,
+        F: Fn() -> P + Clone + Send + 'static,
+    {
+        self.run_with(make, &|_, _, _| Ok(Vec::new()))
+    }
+
+    fn run_with<P, F>(&self, make: F, datagrams: &ListenDatagrams<'_>) -> Result<u8, Failure>
+    where
+        P: Protocol + 'static,
+        F: Fn() -> P + Clone + Send + 'static,
+    {
         match self.serve.model {
-            Model::Reactor => self.run_reactor(make),
+            Model::Reactor => self.run_reactor(make, datagrams),
             Model::Threads => self.run_mixed::<Threading, _, _>(make),
             Model::Pool => self.run_mixed::<Pooling, _, _>(make),
             // As above.
@@ -86,9 +127,9 @@ impl Server<'_> {
         }
     }
 
-    fn run_reactor<P, F>(&self, make: F) -> Result<u8, Failure>
+    fn run_reactor<P, F>(&self, make: F, datagrams: &ListenDatagrams<'_>) -> Result<u8, Failure>
     where
-        P: Protocol + DatagramProtocol + 'static,
+        P: Protocol + 'static,
         F: Fn() -> P + Clone + 'static,
     {
         let builder = Reactor::builder().limits(self.limits()).observer(self.watch.clone());
@@ -100,10 +141,7 @@ impl Server<'_> {
                     let factory = At::new(label, &spot.endpoint, make.clone());
                     Ok(reactor.listen_with(site, options, factory)?.addrs().to_vec())
                 }
-                Wanted::Datagrams(site) => {
-                    let make = make.clone();
-                    Ok(reactor.listen_datagrams_with(site, options, make)?.addrs().to_vec())
-                }
+                Wanted::Datagrams(site) => datagrams(&reactor, site, options),
             }
         })?;
         let signals = self.hear(Stop::Engine(reactor.remote()));

@@ -7,6 +7,7 @@ use ropewalk::endpoint::{Endpoint, Place};
 
 use crate::args::{self, Model};
 use crate::failure::{self, Failure};
+use crate::services::Service;
 
 /// An endpoint that can be listened on.
 pub(super) struct Spot {
@@ -22,15 +23,24 @@ pub(super) enum Wanted {
 
 impl Spot {
     /// Reads all of them: a slip in the last leaves nothing listening.
-    pub(super) fn read(texts: &[String], model: Model) -> Result<Vec<Spot>, Failure> {
-        texts.iter().map(|text| Spot::new(args::endpoint(text)?, model)).collect()
+    pub(super) fn read(
+        texts: &[String],
+        service: Service,
+        model: Model,
+    ) -> Result<Vec<Spot>, Failure> {
+        texts.iter().map(|text| Spot::new(args::endpoint(text)?, service, model)).collect()
     }
 
-    fn new(endpoint: Endpoint, model: Model) -> Result<Spot, Failure> {
+    fn new(endpoint: Endpoint, service: Service, model: Model) -> Result<Spot, Failure> {
         let at = match endpoint.place() {
             Place::Udp(_) | Place::Unixgram(_) => Wanted::Datagrams(endpoint.datagram_site()?),
             _ => Wanted::Stream(endpoint.site()?),
         };
+        if matches!(at, Wanted::Datagrams(_)) && !service.has_datagrams() {
+            let sentence = format!("{endpoint} has no connections, which {} needs", service.name());
+            let help = "serve it on tcp, unix, tls";
+            return Err(Failure::new(failure::USAGE, sentence).help(help));
+        }
         if matches!(at, Wanted::Datagrams(_)) && model != Model::Reactor {
             let sentence = format!("{endpoint} has no connections to give a thread each");
             let help = "datagrams are served by --model reactor, the default";

@@ -14,6 +14,7 @@ mod log;
 mod notes;
 mod rig;
 mod serve;
+mod services;
 mod stopping;
 mod terminal;
 mod usage;
