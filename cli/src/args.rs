@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use ropewalk::endpoint::{Endpoint, Place};
+use ropewalk::policy::IpNetwork;
 
 use crate::failure::{self, EXIT_CODES, Failure};
-use crate::figures::{parse_seconds, parse_time};
+use crate::figures::{parse_rate, parse_seconds, parse_time};
 use crate::log::Level;
 
 /// Serve a protocol, or talk to one, from the command line.
@@ -78,6 +79,30 @@ pub(crate) struct Serve {
     /// How long a stop waits for connections to end, as `10s` or `500ms`.
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_time)]
     pub(crate) drain: Duration,
+    /// Allow connections from this network, as `10.0.0.0/8` or `::1`, and from no other that
+    /// is not allowed. Again for more. Behind a PROXY header it is the client that counts.
+    #[arg(long, value_name = "NETWORK")]
+    pub(crate) allow: Vec<IpNetwork>,
+    /// Refuse connections from this network, whatever is allowed. Again for more.
+    #[arg(long, value_name = "NETWORK")]
+    pub(crate) deny: Vec<IpNetwork>,
+    /// Believe a PROXY header (`haproxy:`) only from this network. Again for more. Without it,
+    /// whoever can reach the port can say that it is anybody.
+    #[arg(long, value_name = "NETWORK")]
+    pub(crate) balancer: Vec<IpNetwork>,
+    /// At most so many connections at once; others are closed. Not with `--model fork`.
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) max_connections: Option<usize>,
+    /// At most so many connections of one address (of IPv6: of one /64 network) at once. Not
+    /// with `--model fork`.
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) max_per_peer: Option<usize>,
+    /// At most so many bytes a second, each way, for each connection, as `64KiB/s` or `1MB/s`.
+    #[arg(long, value_name = "RATE", value_parser = parse_rate)]
+    pub(crate) rate: Option<u64>,
+    /// Show what is received and sent on standard error.
+    #[arg(long, value_enum, value_name = "HOW")]
+    pub(crate) dump: Option<Dump>,
     /// List the services.
     #[arg(long)]
     pub(crate) list: bool,
@@ -96,6 +121,14 @@ pub(crate) struct Serve {
     /// For chat: the longest line, in bytes [default: 1024].
     #[arg(long, value_name = "BYTES", value_parser = parse_count)]
     pub(crate) line_bytes: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Dump {
+    /// As text, with escapes.
+    Text,
+    /// In hex, 16 bytes on a line.
+    Hex,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

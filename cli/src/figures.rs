@@ -67,6 +67,34 @@ pub(crate) fn parse_seconds(text: &str) -> Result<Duration, String> {
     Ok(time)
 }
 
+/// A rate with its unit, as `64KiB/s`, `1MB/s` or `500B/s`; never zero.
+pub(crate) fn parse_rate(text: &str) -> Result<u64, String> {
+    const UNITS: [(&str, u64); 7] = [
+        ("B", 1),
+        ("KiB", 1 << 10),
+        ("MiB", 1 << 20),
+        ("GiB", 1 << 30),
+        ("kB", 1000),
+        ("MB", 1_000_000),
+        ("GB", 1_000_000_000),
+    ];
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().map_err(|_| "write a rate as 64KiB/s or 1MB/s".to_owned())?;
+    let unit = unit.strip_suffix("/s").ok_or_else(|| {
+        format!("{number} of what, and in which time? write {number}KiB/s or {number}B/s")
+    })?;
+    let (_, each) = UNITS
+        .iter()
+        .find(|(name, _)| *name == unit)
+        .ok_or_else(|| format!("no unit `{unit}`: there are B, KiB, MiB, GiB, kB, MB and GB"))?;
+    match number.checked_mul(*each) {
+        Some(0) => Err("nothing moves at that rate: give one, or leave it out".to_owned()),
+        Some(rate) => Ok(rate),
+        None => Err(format!("{text} is more than a rate can be")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,5 +125,17 @@ mod tests {
         assert_eq!(parse_seconds("5"), Ok(Duration::from_secs(5)));
         assert_eq!(parse_seconds("5ms"), Ok(Duration::from_millis(5)));
         assert!(parse_seconds("0").is_err() && parse_seconds("x").is_err());
+    }
+
+    #[test]
+    fn a_rate_is_read_with_its_unit_and_its_time() {
+        assert_eq!(parse_rate("500B/s"), Ok(500));
+        assert_eq!(parse_rate("1MiB/s"), Ok(1 << 20));
+        assert_eq!(parse_rate("2MB/s"), Ok(2_000_000));
+        assert!(parse_rate("5").unwrap_err().contains("write 5KiB/s"));
+        assert!(parse_rate("5KiB").unwrap_err().contains("in which time"));
+        assert!(parse_rate("5KB/s").unwrap_err().contains("no unit `KB`"));
+        assert!(parse_rate("0B/s").is_err() && parse_rate("").is_err());
+        assert!(parse_rate("18446744073709551615GiB/s").is_err());
     }
 }

@@ -11,7 +11,7 @@ use ropewalk::Addr;
 use ropewalk::clock::{Clock, MachineClock, Time};
 use ropewalk::endpoint::Endpoint;
 use ropewalk::observe::{Direction, Observer, Totals};
-use ropewalk::policy::ProxyHeader;
+use ropewalk::policy::{AccessList, ProxyHeader};
 use ropewalk::protocol::{ConnectionId, Factory, Kind, Layers, Net, Reason};
 
 use crate::above::Event;
@@ -253,12 +253,19 @@ thread_local! {
 pub(crate) struct At<F> {
     endpoint: Label,
     proxy_header: bool,
+    balancers: Option<AccessList>,
     factory: F,
 }
 
 impl<F> At<F> {
     pub(crate) fn new(label: Label, endpoint: &Endpoint, factory: F) -> At<F> {
-        At { endpoint: label, proxy_header: endpoint.proxy_header(), factory }
+        let proxy_header = endpoint.proxy_header();
+        At { endpoint: label, proxy_header, balancers: None, factory }
+    }
+
+    /// Only these may send a PROXY header.
+    pub(crate) fn believing(self, balancers: Option<AccessList>) -> At<F> {
+        At { balancers, ..self }
     }
 }
 
@@ -270,7 +277,10 @@ impl<F: Factory> Factory for At<F> {
     }
     fn stack(&mut self, layers: &mut Layers) {
         if self.proxy_header {
-            layers.push(ProxyHeader::new());
+            layers.push(match self.balancers.clone() {
+                Some(list) => ProxyHeader::new().allow(move |peer| list.allows(peer)),
+                None => ProxyHeader::new(),
+            });
         }
         self.factory.stack(layers);
     }

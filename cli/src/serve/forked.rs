@@ -26,7 +26,7 @@ use crate::explain;
 use crate::failure::{self, Failure};
 use crate::limits::{EVENT_BYTES, EVENT_LOOK};
 use crate::signals::Stop;
-use crate::watch::{At, Watch};
+use crate::watch::Watch;
 
 impl Server<'_> {
     /// Serves all endpoints from this thread alone: a server for each would leave its
@@ -49,7 +49,7 @@ impl Server<'_> {
             let backlog = options.backlog.unwrap_or(ropewalk::limits::BACKLOG.unsigned_abs());
             sockets.iter().try_for_each(|socket| socket.activate(backlog))?;
             let addrs: Vec<Addr> = sockets.iter().map(|socket| socket.addr().clone()).collect();
-            let factory = At::new(label, &spot.endpoint, make.clone());
+            let factory = self.factory(spot, label, make.clone());
             let protocols = Protocols::with(factory, self.limits(), Some(self.watch.clone()));
             spots.push(ForkedSpot { addrs: addrs.clone(), protocols });
             all.extend(sockets);

@@ -7,6 +7,7 @@ use ropewalk::server::{MixIn, Protocols, Server as OfOne, ShutdownHandle, Stream
 use ropewalk::{Protocol, Report};
 
 use super::Server;
+use super::policies::Behind;
 use super::spot::Wanted;
 use crate::failure::Failure;
 use crate::signals::Stop;
@@ -22,7 +23,7 @@ impl Server<'_> {
         let mut servers = Vec::new();
         let bound = self.bind(|spot, label| {
             let Wanted::Stream(site) = &spot.at else { return Ok(Vec::new()) }; // refused
-            let factory = At::new(label, &spot.endpoint, make.clone());
+            let factory = self.factory(spot, label, make.clone());
             let protocols = Protocols::with(factory, self.limits(), Some(self.watch.clone()))
                 .on_sockets(spot.endpoint.options().clone());
             let server = OfOne::<StreamRequest, _, M>::new(site.clone(), protocols)?;
@@ -34,7 +35,7 @@ impl Server<'_> {
         let signals = self.hear(Stop::Servers(handles.clone()));
         self.tell_serving(&bound);
         let grace = self.serve.drain;
-        let serve = |server: OfOne<StreamRequest, Protocols<At<F>>, M>| {
+        let serve = |server: OfOne<StreamRequest, Protocols<At<Behind<F>>>, M>| {
             move || {
                 let handle = server.shutdown_handle();
                 let closed = server.serve_and_close(grace)?;

@@ -7,6 +7,7 @@
 mod forked;
 mod mixed;
 mod options;
+mod policies;
 mod spot;
 
 use std::sync::Arc;
@@ -29,6 +30,7 @@ use crate::services::{self, Service};
 use crate::signals::{self, Asked, Signals, Stop};
 use crate::stdio;
 use crate::watch::{At, Label, Watch};
+use policies::{Behind, Policies};
 use spot::{Spot, Wanted};
 
 /// Serves until it is told to stop.
@@ -39,8 +41,9 @@ pub(crate) fn run(serve: &Serve, log: &Log) -> Result<u8, Failure> {
     let service = Service::named(serve.service.as_deref().unwrap_or_default())?;
     serve.check(service)?;
     let spots = Spot::read(&serve.endpoints, service, serve.model)?;
+    let policies = Policies::of(serve, &spots, log)?;
     let watch = Arc::new(Watch::new(log.clone()));
-    let server = Server { serve, service, spots, log, watch };
+    let server = Server { serve, service, spots, policies, log, watch };
     match service {
         Service::Echo => server.run(|| Echo),
         Service::Discard => server.run(|| Discard),
@@ -74,6 +77,7 @@ struct Server<'a> {
     serve: &'a Serve,
     service: Service,
     spots: Vec<Spot>,
+    policies: Policies,
     log: &'a Log,
     watch: Arc<Watch>,
 }
@@ -138,7 +142,7 @@ impl Server<'_> {
             let options = spot.endpoint.options();
             match &spot.at {
                 Wanted::Stream(site) => {
-                    let factory = At::new(label, &spot.endpoint, make.clone());
+                    let factory = self.factory(spot, label, make.clone());
                     Ok(reactor.listen_with(site, options, factory)?.addrs().to_vec())
                 }
                 Wanted::Datagrams(site) => datagrams(&reactor, site, options),
@@ -147,6 +151,12 @@ impl Server<'_> {
         let signals = self.hear(Stop::Engine(reactor.remote()));
         self.tell_serving(&bound);
         self.conclude(reactor.run_reporting(), signals.as_ref())
+    }
+
+    /// A factory at its endpoint, behind the policies.
+    fn factory<F>(&self, spot: &Spot, label: Label, make: F) -> At<Behind<F>> {
+        let at = At::new(label, &spot.endpoint, self.policies.around(make));
+        at.believing(policies::balancers(self.serve, spot))
     }
 
     fn limits(&self) -> Limits {

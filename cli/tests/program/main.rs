@@ -12,6 +12,7 @@ mod datagrams;
 mod errors;
 mod log;
 mod notes;
+mod policies;
 mod rig;
 mod serve;
 mod services;
