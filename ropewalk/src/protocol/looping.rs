@@ -75,11 +75,13 @@ pub enum LoopEnd {
 #[derive(Clone)]
 pub struct LoopingCall(Rc<Looping>);
 
+/// What is called each time.
+type Each = Box<dyn FnMut(&Tick<'_>)>;
 type OnEnd = Box<dyn FnOnce(&dyn Net, LoopEnd)>;
 
 struct Looping {
     interval: Duration,
-    call: RefCell<Option<Box<dyn FnMut(&Tick<'_>)>>>,
+    call: RefCell<Option<Each>>,
     timer: RefCell<Option<TimerHandle>>,
     /// Where the grid begins.
     start: Cell<Time>,
@@ -162,7 +164,7 @@ impl fmt::Debug for Busy {
 }
 
 impl LoopingCall {
-    fn start(net: &dyn Net, every: Every, call: Box<dyn FnMut(&Tick<'_>)>) -> LoopingCall {
+    fn start(net: &dyn Net, every: Every, call: Each) -> LoopingCall {
         let looping = LoopingCall(Rc::new(Looping {
             interval: every.interval,
             call: RefCell::new(Some(call)),

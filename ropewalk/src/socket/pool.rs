@@ -166,7 +166,7 @@ mod tests {
             let (begin, gate) = (begin.clone(), gate.clone());
             let job = move || {
                 begin.send(usize::MAX).unwrap();
-                drop(gate.lock().unwrap().recv());
+                let _ = gate.lock().unwrap().recv();
             };
             pool.submit(Box::new(job)).unwrap();
             begun.recv().unwrap();
@@ -187,7 +187,7 @@ mod tests {
         let (go, gate) = mpsc::channel::<()>();
         let job = move || {
             begin.send(()).unwrap();
-            drop(gate.recv());
+            let _ = gate.recv();
         };
         pool.submit(Box::new(job)).unwrap();
         begun.recv().unwrap();
