@@ -28,10 +28,10 @@ const HOSTS: &str = "127.0.0.1 localhost\n::1 localhost\n\
 const RESOLV_CONF: &str = "nameserver 127.0.0.1\noptions timeout:30 attempts:1\n";
 
 /// A name that only that server could know.
-const SLOW: &str = "slow.example";
+pub(crate) const SLOW: &str = "slow.example";
 
 /// A network and files of its own, for one part.
-fn play_isolated(part: &str) {
+pub(crate) fn play_isolated(part: &str) {
     let root = std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
     let possible = Command::new("unshare").args(["--net", "--mount", "true"]).output();
     let possible = root && possible.is_ok_and(|output| output.status.success());
@@ -53,7 +53,7 @@ fn play_isolated(part: &str) {
 }
 
 /// The server of names that never answers.
-fn silent_server() -> UdpSocket {
+pub(crate) fn silent_server() -> UdpSocket {
     UdpSocket::bind(("127.0.0.1", 53)).unwrap() // in a network of its own
 }
 
@@ -122,7 +122,7 @@ fn a_name_with_several_addresses_is_connected_by_whichever_answers() {
 }
 
 /// Listens at each of these hosts, at one port; whether each has a full queue.
-fn listeners(hosts: &[(&str, bool)]) -> (Vec<Socket>, u16) {
+pub(crate) fn listeners(hosts: &[(&str, bool)]) -> (Vec<Socket>, u16) {
     let port = 20_000; // the network is this test's own
     let mut kept = Vec::new();
     for (host, is_full) in hosts {

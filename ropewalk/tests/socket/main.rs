@@ -31,6 +31,8 @@ mod files;
 mod foreign;
 #[cfg(target_os = "linux")] // network namespaces
 mod isolated;
+#[cfg(target_os = "linux")] // see above
+mod isolated_loop;
 #[cfg(unix)] // ancillary data
 mod messages;
 #[cfg(unix)] // the mode of a descriptor can be asked
