@@ -52,6 +52,7 @@ impl Args {
 pub(crate) enum Command {
     Serve(Serve),
     Connect(Connect),
+    Forward(Forward),
     /// Help on a verb, or on `endpoints`.
     Help {
         topic: Option<String>,
@@ -142,6 +143,33 @@ pub(crate) enum Model {
     Pool,
     /// A process for each connection, at most 40 at once: others wait. Not on Windows.
     Fork,
+}
+
+/// Forward what comes to one endpoint to another, and back.
+///
+/// Each connection gets one of its own to the target, no faster than either side takes it; an
+/// end of input passes on as one, a reset as a reset. Datagrams have a session for each client,
+/// so that answers find their way back. From `-`, standard input and output are the one
+/// connection, and its end the program's. A `haproxy:` target is told who the client is.
+/// Signals do what they do to `serve`; connections on which bytes still move have the time of
+/// `--drain`, quiet ones are closed at once.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct Forward {
+    /// Where to listen: `tcp:PORT`, `tls:PORT,cert=FILE`, `unix:PATH`, `udp:PORT`, `-`, …: see
+    /// `ropewalk help endpoints`.
+    #[arg(value_name = "LISTEN")]
+    pub(crate) listen: String,
+    /// Where to: `HOST:PORT`, `tls:HOST:PORT`, `unix:PATH`, `udp:HOST:PORT`, ….
+    #[arg(value_name = "TARGET")]
+    pub(crate) target: String,
+    /// How long a stop waits for connections to end, as `10s` or `500ms`.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_time)]
+    pub(crate) drain: Duration,
+    /// End a connection on which no byte moves for so long; a session of datagrams (which has a
+    /// minute unless this says otherwise).
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub(crate) idle: Option<Duration>,
 }
 
 /// Talk to a server: standard input goes to it, what it answers to standard output.

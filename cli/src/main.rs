@@ -4,10 +4,12 @@
 mod above;
 mod args;
 mod connect;
+mod course;
 mod escape;
 mod explain;
 mod failure;
 mod figures;
+mod forward;
 mod help;
 mod limits;
 mod log;
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
     let result = match &args.command {
         args::Command::Serve(serve) => serve::run(serve, &log),
         args::Command::Connect(connect) => connect::run(connect, &log),
+        args::Command::Forward(forward) => forward::run(forward, &log),
         args::Command::Help { topic } => help::run(topic.as_deref()),
     };
     log.finish();

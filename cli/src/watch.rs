@@ -28,6 +28,9 @@ pub(crate) struct Watch {
     /// forked off while another thread held it would wait for ever.
     zone: TimeZone,
     table: Mutex<Table>,
+    /// Connections of which no factory at an endpoint knows are the other halves of those of
+    /// which one does: they are in no list.
+    forwards: bool,
 }
 
 #[derive(Default)]
@@ -37,8 +40,16 @@ struct Table {
     open: BTreeMap<ConnectionId, Row>,
 }
 
+impl Table {
+    fn next(&mut self) -> u64 {
+        self.seen += 1;
+        self.seen
+    }
+}
+
 /// One connection.
 struct Row {
+    /// From 1 on; 0 is not shown.
     number: u64,
     peer: String,
     endpoint: Option<String>,
@@ -49,7 +60,12 @@ struct Row {
 impl Watch {
     pub(crate) fn new(log: Log) -> Watch {
         let (clock, zone) = (MachineClock::begin(), TimeZone::system());
-        Watch { log, clock, zone, table: Mutex::default() }
+        Watch { log, clock, zone, table: Mutex::default(), forwards: false }
+    }
+
+    /// Watches the accepted connections of a forwarder.
+    pub(crate) fn of_a_forwarder(log: Log) -> Watch {
+        Watch { forwards: true, ..Watch::new(log) }
     }
 
     /// The time, as it counts here.
@@ -61,10 +77,10 @@ impl Watch {
     pub(crate) fn listing(&self) -> String {
         let now = self.now();
         let table = self.table();
-        if table.open.is_empty() {
+        let mut rows: Vec<_> = table.open.values().filter(|row| row.number > 0).collect();
+        if rows.is_empty() {
             return "no connections\n".to_owned();
         }
-        let mut rows: Vec<_> = table.open.values().collect();
         rows.sort_by_key(|row| row.number);
         let left_out = rows.len().saturating_sub(TABLE_ROWS);
         rows.truncate(TABLE_ROWS);
@@ -125,16 +141,18 @@ impl Watch {
             Event::Opened { id, peer } => {
                 let since = self.now();
                 let mut table = self.table();
-                table.seen += 1;
-                let (number, totals) = (table.seen, Totals::default());
+                let number = if self.forwards { 0 } else { table.next() };
+                let totals = Totals::default();
                 table.open.insert(id, Row { number, peer, endpoint: None, since, totals });
             }
             Event::Made { id, endpoint, peer } => {
                 let mut table = self.table();
+                let number = (self.forwards && !endpoint.is_empty()).then(|| table.next());
                 let Some(row) = table.open.get_mut(&id) else { return };
+                row.number = number.unwrap_or(row.number);
                 row.peer = peer; // as a PROXY header may have told it
                 row.endpoint = Some(endpoint).filter(|endpoint| !endpoint.is_empty());
-                if self.log.level() >= Level::More {
+                if self.log.level() >= Level::More && row.number > 0 {
                     self.say(row, "opened");
                 }
             }
@@ -162,7 +180,7 @@ impl Watch {
     }
 
     fn say_ended(&self, row: &Row, totals: Totals, why: &str) {
-        if self.log.level() >= Level::Usual {
+        if self.log.level() >= Level::Usual && row.number > 0 {
             let received = figures::bytes(totals.received);
             let sent = figures::bytes(totals.sent);
             let lasted = figures::time(self.now().since(row.since));
@@ -254,13 +272,21 @@ pub(crate) struct At<F> {
     endpoint: Label,
     proxy_header: bool,
     balancers: Option<AccessList>,
+    /// Who hears of connections that ended before they had a protocol, if nobody else does.
+    log: Option<Log>,
     factory: F,
 }
 
 impl<F> At<F> {
+    /// Without layers of its own; what came to nothing is said here.
+    pub(crate) fn new_plain(label: &Label, log: &Log) -> impl FnOnce(F) -> At<F> + use<F> {
+        let (endpoint, log) = (label.clone(), Some(log.clone()));
+        move |factory| At { endpoint, proxy_header: false, balancers: None, log, factory }
+    }
+
     pub(crate) fn new(label: Label, endpoint: &Endpoint, factory: F) -> At<F> {
         let proxy_header = endpoint.proxy_header();
-        At { endpoint: label, proxy_header, balancers: None, factory }
+        At { endpoint: label, proxy_header, balancers: None, log: None, factory }
     }
 
     /// Only these may send a PROXY header.
@@ -285,6 +311,9 @@ impl<F: Factory> Factory for At<F> {
         self.factory.stack(layers);
     }
     fn failed(&mut self, net: &dyn Net, why: &Reason) {
+        if let Some(log) = self.log.as_ref().filter(|log| log.level() >= Level::Usual) {
+            log.say(&format!("{}: ended before it began: {}", self.endpoint.text(), words(why)));
+        }
         self.factory.failed(net, why);
     }
 }

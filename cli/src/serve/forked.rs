@@ -36,11 +36,11 @@ impl Server<'_> {
         P: Protocol + 'static,
         F: Fn() -> P + Clone + Send + 'static,
     {
-        let hearing = Hearing::start(self.watch.clone()).map_err(|error| {
+        let hearing = Hearing::start(self.course.watch.clone()).map_err(|error| {
             Failure::new(failure::OTHER, format!("cannot hear children: {error}"))
         })?;
         let line = hearing.line.clone();
-        self.log.keep(Box::new(move |event| line.tell(event)));
+        self.course.log.keep(Box::new(move |event| line.tell(event)));
         let (mut spots, mut all, mut site) = (Vec::new(), Vec::new(), None);
         let bound = self.bind(|spot, label| {
             let Wanted::Stream(at) = &spot.at else { return Ok(Vec::new()) }; // refused
@@ -50,7 +50,8 @@ impl Server<'_> {
             sockets.iter().try_for_each(|socket| socket.activate(backlog))?;
             let addrs: Vec<Addr> = sockets.iter().map(|socket| socket.addr().clone()).collect();
             let factory = self.factory(spot, label, make.clone());
-            let protocols = Protocols::with(factory, self.limits(), Some(self.watch.clone()));
+            let protocols =
+                Protocols::with(factory, self.course.limits(), Some(self.course.watch.clone()));
             spots.push(ForkedSpot { addrs: addrs.clone(), protocols });
             all.extend(sockets);
             site.get_or_insert_with(|| at.clone());
@@ -68,9 +69,9 @@ impl Server<'_> {
         let handle = server.shutdown_handle();
         let line = hearing.line.clone();
         let stop = Stop::Servers(vec![handle.clone()]);
-        let signals = self.hear_and_list(stop, move || line.add(&Event::List));
+        let signals = self.course.hear_and_list(stop, move || line.add(&Event::List));
         self.tell_serving(&bound);
-        let report = server.serve_and_close(self.serve.drain).map(|closed| {
+        let report = server.serve_and_close(self.course.drain).map(|closed| {
             let mut report = handle.take_report();
             // Those that were killed have not said so themselves.
             let killed = closed.cut.len().saturating_sub(report.cut);
@@ -79,7 +80,7 @@ impl Server<'_> {
             report
         });
         hearing.finish();
-        self.conclude(report, signals.as_ref())
+        self.course.conclude(report, signals.as_ref())
     }
 }
 

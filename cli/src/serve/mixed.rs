@@ -24,17 +24,18 @@ impl Server<'_> {
         let bound = self.bind(|spot, label| {
             let Wanted::Stream(site) = &spot.at else { return Ok(Vec::new()) }; // refused
             let factory = self.factory(spot, label, make.clone());
-            let protocols = Protocols::with(factory, self.limits(), Some(self.watch.clone()))
-                .on_sockets(spot.endpoint.options().clone());
+            let protocols =
+                Protocols::with(factory, self.course.limits(), Some(self.course.watch.clone()))
+                    .on_sockets(spot.endpoint.options().clone());
             let server = OfOne::<StreamRequest, _, M>::new(site.clone(), protocols)?;
             let addrs = server.addrs().cloned().collect();
             servers.push(server);
             Ok(addrs)
         })?;
         let handles: Vec<_> = servers.iter().map(OfOne::shutdown_handle).collect();
-        let signals = self.hear(Stop::Servers(handles.clone()));
+        let signals = self.course.hear(Stop::Servers(handles.clone()));
         self.tell_serving(&bound);
-        let grace = self.serve.drain;
+        let grace = self.course.drain;
         let serve = |server: OfOne<StreamRequest, Protocols<At<Behind<F>>>, M>| {
             move || {
                 let handle = server.shutdown_handle();
@@ -48,7 +49,7 @@ impl Server<'_> {
             }
         };
         let report = all_of_them(&handles, servers.into_iter().map(serve));
-        self.conclude(report, signals.as_ref())
+        self.course.conclude(report, signals.as_ref())
     }
 }
 

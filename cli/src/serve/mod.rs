@@ -11,23 +11,20 @@ mod policies;
 mod spot;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use ropewalk::addr::DatagramSite;
-use ropewalk::limits::Limits;
 use ropewalk::options::SocketOptions;
 use ropewalk::server::{Pooling, Threading};
 use ropewalk::service::{Chargen, Chat, Daytime, Discard, Echo, Qotd, Time, Timestamp};
-use ropewalk::{Addr, DatagramProtocol, Protocol, Reactor, Report};
+use ropewalk::{Addr, DatagramProtocol, Protocol, Reactor};
 
-use crate::above::Event;
 use crate::args::{Model, Serve};
+use crate::course::Course;
 use crate::explain;
-use crate::failure::{self, Failure};
-use crate::figures;
+use crate::failure::Failure;
 use crate::log::{Level, Log};
 use crate::services::{self, Service};
-use crate::signals::{self, Asked, Signals, Stop};
+use crate::signals::Stop;
 use crate::stdio;
 use crate::watch::{At, Label, Watch};
 use policies::{Behind, Policies};
@@ -43,7 +40,8 @@ pub(crate) fn run(serve: &Serve, log: &Log) -> Result<u8, Failure> {
     let spots = Spot::read(&serve.endpoints, service, serve.model)?;
     let policies = Policies::of(serve, &spots, log)?;
     let watch = Arc::new(Watch::new(log.clone()));
-    let server = Server { serve, service, spots, policies, log, watch };
+    let course = Course { log, watch, drain: serve.drain };
+    let server = Server { serve, service, spots, policies, course };
     match service {
         Service::Echo => server.run(|| Echo),
         Service::Discard => server.run(|| Discard),
@@ -78,8 +76,7 @@ struct Server<'a> {
     service: Service,
     spots: Vec<Spot>,
     policies: Policies,
-    log: &'a Log,
-    watch: Arc<Watch>,
+    course: Course<'a>,
 }
 
 /// Listens for datagrams; answers where.
@@ -126,7 +123,7 @@ impl Server<'_> {
             Model::Fork => {
                 let sentence = "--model fork needs a system that forks, and this one does not";
                 let help = "a thread for each connection is --model threads, or pool";
-                Err(Failure::new(failure::USAGE, sentence.to_owned()).help(help))
+                Err(Failure::new(crate::failure::USAGE, sentence.to_owned()).help(help))
             }
         }
     }
@@ -136,7 +133,8 @@ impl Server<'_> {
         P: Protocol + 'static,
         F: Fn() -> P + Clone + 'static,
     {
-        let builder = Reactor::builder().limits(self.limits()).observer(self.watch.clone());
+        let builder =
+            Reactor::builder().limits(self.course.limits()).observer(self.course.watch.clone());
         let reactor = builder.build().map_err(|error| explain::plain(&error))?;
         let bound = self.bind(|spot, label| {
             let options = spot.endpoint.options();
@@ -148,19 +146,15 @@ impl Server<'_> {
                 Wanted::Datagrams(site) => datagrams(&reactor, site, options),
             }
         })?;
-        let signals = self.hear(Stop::Engine(reactor.remote()));
+        let signals = self.course.hear(Stop::Engine(reactor.remote()));
         self.tell_serving(&bound);
-        self.conclude(reactor.run_reporting(), signals.as_ref())
+        self.course.conclude(reactor.run_reporting(), signals.as_ref())
     }
 
     /// A factory at its endpoint, behind the policies.
     fn factory<F>(&self, spot: &Spot, label: Label, make: F) -> At<Behind<F>> {
         let at = At::new(label, &spot.endpoint, self.policies.around(make));
         at.believing(policies::balancers(self.serve, spot))
-    }
-
-    fn limits(&self) -> Limits {
-        Limits { drain_grace: self.serve.drain, ..Limits::default() }
     }
 
     /// All of them or none: what was bound before a failure is dropped with its reactor.
@@ -179,19 +173,6 @@ impl Server<'_> {
         self.spots.iter().map(one).collect()
     }
 
-    /// Signals stop it. Where there are none, ending it ends it at once: worth a word.
-    fn hear(&self, stop: Stop) -> Option<Signals> {
-        let table = self.watch.clone();
-        self.hear_and_list(stop, move || table.note(Event::List))
-    }
-
-    /// The same, where the table is asked for in another way.
-    fn hear_and_list(&self, stop: Stop, list: impl Fn() + Send + 'static) -> Option<Signals> {
-        let clock = self.watch.clone();
-        let heard = signals::hear(stop, move || clock.now(), list);
-        heard.inspect_err(|error| tracing::warn!("signals are not heard: {error}")).ok()
-    }
-
     fn tell_serving(&self, bound: &[Vec<Addr>]) {
         let spots = || self.spots.iter().zip(bound);
         let addrs: Vec<String> = spots()
@@ -206,40 +187,9 @@ impl Server<'_> {
         if !for_all.is_empty() {
             line.push_str(&format!(" ({} for all)", for_all.join(" and ")));
         }
-        self.log.say(&line);
-        if self.service == Service::Timestamp && self.log.level() >= Level::Usual {
-            self.log.say("waiting for connection..");
+        self.course.log.say(&line);
+        if self.service == Service::Timestamp && self.course.log.level() >= Level::Usual {
+            self.course.log.say("waiting for connection..");
         }
     }
-
-    /// The last line, and the code: a drain that had to cut is the signal's doing.
-    fn conclude(
-        &self,
-        report: ropewalk::Result<Report>,
-        signals: Option<&Signals>,
-    ) -> Result<u8, Failure> {
-        let report = report.map_err(|error| explain::plain(&error))?;
-        let asked = signals.and_then(Signals::asked);
-        let took = asked.map(|asked| self.watch.now().since(asked.since));
-        self.log.say(&drained(&report, took));
-        Ok(match asked {
-            Some(Asked { signal, .. }) if report.cut > 0 => failure::SIGNAL + signal,
-            _ => 0,
-        })
-    }
-}
-
-/// `drained 3 of 3 connections in 0.4 s`
-fn drained(report: &Report, took: Option<Duration>) -> String {
-    let mut line = format!("drained {} of {} connections", report.ended, report.open);
-    if let Some(took) = took {
-        line.push_str(&format!(" in {}", figures::time(took)));
-    }
-    if report.cut > 0 {
-        line.push_str(&format!("; {} cut", report.cut));
-    }
-    if report.unsent > 0 {
-        line.push_str(&format!(", {} unsent", figures::bytes(report.unsent)));
-    }
-    line
 }

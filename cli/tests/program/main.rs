@@ -10,6 +10,7 @@
 mod connect;
 mod datagrams;
 mod errors;
+mod forwarding;
 mod log;
 mod notes;
 mod policies;

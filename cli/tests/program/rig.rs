@@ -106,13 +106,23 @@ impl Running {
         Running::spawn(command)
     }
 
+    /// The same for what takes as long as it takes: whoever waits for it has a watchdog.
+    pub(crate) fn start_for_long(command: &mut Command) -> Running {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        Running::spawn_within(command, WATCHDOG * 60)
+    }
+
     /// The same with what the command says of its standard input and output.
     pub(crate) fn spawn(command: &mut Command) -> Running {
+        Running::spawn_within(command, WATCHDOG)
+    }
+
+    fn spawn_within(command: &mut Command, watchdog: Duration) -> Running {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let (alive, dead) = mpsc::channel::<()>();
         let pid = Pid::from_child(&child);
         std::thread::spawn(move || {
-            if dead.recv_timeout(WATCHDOG) == Err(mpsc::RecvTimeoutError::Timeout) {
+            if dead.recv_timeout(watchdog) == Err(mpsc::RecvTimeoutError::Timeout) {
                 let _ = kill_process(pid, Signal::KILL);
             }
         });
