@@ -420,7 +420,8 @@ impl Connection {
             }
             return;
         }
-        let ends = wire.has(SHUT) && !wire.has(FINISHED | PRODUCING | QUEUED);
+        let above = if cfg!(broken = "close_cuts_producer") { QUEUED } else { PRODUCING | QUEUED };
+        let ends = wire.has(SHUT) && !wire.has(FINISHED | above);
         if ends && self.finish_layers(context) {
             self.wire.set(FINISHED);
         }

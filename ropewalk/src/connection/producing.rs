@@ -51,7 +51,7 @@ impl Connection {
         if !self.is_open() && cfg!(not(broken = "write_after_close")) || self.overruns(context) {
             return Flow::Closed;
         }
-        if self.wire.has(QUEUED) {
+        if self.wire.has(QUEUED) && cfg!(not(broken = "file_overtaken")) {
             self.write_behind(data);
         } else {
             self.write_down(data, context);
