@@ -194,7 +194,7 @@ fn a_panic_in_a_factorys_failed_is_told_once_and_harms_nobody() {
             let first = std::sync::atomic::AtomicBool::new(true);
             let script = Script::echo()
                 .build(move |_| !first.swap(false, std::sync::atomic::Ordering::Relaxed))
-                .failed(|| panic!("in failed"));
+                .failed(|_| panic!("in failed"));
             let server = rig.serve(script);
             // A refused peer gets an end in order.
             assert_eq!(rig.dial(server).read_to_end().unwrap(), b"");

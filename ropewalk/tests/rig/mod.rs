@@ -2,8 +2,8 @@
 //!
 //! A body gets a [`Rig`]; it serves a scripted protocol, dials it, and looks at what the
 //! protocol saw. Behind it is an event loop, threads, a pool of them, forked children, memory
-//! (calm and seeded) or io_uring, over TCP and Unix sockets, in plain or through TLS. Nothing sleeps: whoever waits has a
-//! condition and a watchdog far beyond any promise.
+//! (calm and seeded) or io_uring, over TCP and Unix sockets, in plain or through TLS. Nothing
+//! sleeps: whoever waits has a condition and a watchdog far beyond any promise.
 
 #[cfg(feature = "tls")] // the feature's own engines
 pub mod certs;

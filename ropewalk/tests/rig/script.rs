@@ -31,7 +31,7 @@ pub struct Script {
     // The factory's.
     build: Option<Arc<dyn Fn(&Addr) -> bool + Send + Sync>>,
     stack: Option<Arc<dyn Fn(&mut Layers) + Send + Sync>>,
-    failed: Option<Arc<dyn Fn() + Send + Sync>>,
+    failed: Option<Arc<dyn Fn(&Reason) + Send + Sync>>,
     started: Option<Arc<dyn Fn(&Connector) + Send + Sync>>,
     client_end: Option<DoEnd>,
 }
@@ -79,7 +79,7 @@ impl Script {
     setter!(lost: &mut dyn Transport, &Reason);
     setter!(build: &Addr => bool);
     setter!(stack: &mut Layers);
-    setter!(failed:);
+    setter!(failed: &Reason);
     setter!(started: &Connector);
     setter!(client_end: &Connector, &dyn Net);
 
@@ -150,7 +150,7 @@ impl ScriptedFactory {
     fn saw_failed(&self, why: &Reason) {
         self.log.push(self.number(), Call::Failed(why.kind()));
         if let Some(failed) = &self.script.failed {
-            failed();
+            failed(why);
         }
     }
 }
