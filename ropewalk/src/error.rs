@@ -2,6 +2,7 @@
 //! Owns: the crate's `Error`, its sentence, and which cause is of which kind.
 //! Never: decides, logs or retries. How a *connection* ended is `protocol::Reason`.
 
+mod operation;
 mod remedy;
 
 use std::convert::Infallible;
@@ -11,6 +12,7 @@ use std::io;
 
 use rustix::io::Errno;
 
+pub use self::operation::Operation;
 use self::remedy::{is_path, path_remedy, privilege_remedy, remedy_for};
 use crate::addr::Addr;
 use crate::sys;
@@ -53,50 +55,6 @@ struct Inner {
 enum Cause {
     System(io::Error),
     Words(String),
-}
-
-/// What was tried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Operation {
-    /// Making a reactor, a driver, or something they need.
-    Start,
-    /// Making a socket.
-    Open,
-    /// Giving a socket its address.
-    Bind,
-    /// Listening, with the binding that goes before it.
-    Listen,
-    /// Taking a connection from a listener.
-    Accept,
-    /// Connecting to a peer.
-    Connect,
-    /// Receiving bytes or a datagram.
-    Receive,
-    /// Sending bytes or a datagram.
-    Send,
-    /// Ending one or both directions of a connection.
-    Shutdown,
-    /// Closing a socket.
-    Close,
-    /// Reading or setting what a socket is like: a mode, an option, an address.
-    Configure,
-    /// Asking for an address or the descriptor of a socket.
-    Inspect,
-    /// Making a configuration of TLS: certificates, keys, whom to trust.
-    Secure,
-    /// Finding the addresses of a name.
-    Resolve,
-    /// Running the loop.
-    Run,
-    /// Asking something of a reactor from another thread.
-    Ask,
-    /// Reading an address or an endpoint that a person wrote.
-    Parse,
-    /// Waiting for a future.
-    Wait,
-    /// Doing blocking work in a thread of the reactor's.
-    Work,
 }
 
 /// The cause, as far as a program may want to decide on it.
@@ -432,27 +390,7 @@ pub(crate) fn describe_io(error: &io::Error) -> String {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (verb, preposition) = match self.0.operation {
-            Operation::Start => ("cannot start", ""),
-            Operation::Open => ("cannot make a socket", ""),
-            Operation::Bind => ("cannot bind", " to"),
-            Operation::Listen => ("cannot listen", " on"),
-            Operation::Accept => ("cannot accept", " on"),
-            Operation::Connect => ("cannot connect", " to"),
-            Operation::Receive => ("cannot receive", " from"),
-            Operation::Send => ("cannot send", " to"),
-            Operation::Shutdown => ("cannot shut the connection down", " to"),
-            Operation::Close => ("cannot close the socket", " on"),
-            Operation::Configure => ("cannot configure the socket", ""),
-            Operation::Inspect => ("cannot look at the socket", ""),
-            Operation::Secure => ("cannot set up TLS", " with"),
-            Operation::Resolve => ("cannot resolve", ""),
-            Operation::Run => ("cannot run", ""),
-            Operation::Ask => ("cannot reach the reactor", ""),
-            Operation::Parse => ("cannot read", ""),
-            Operation::Wait => ("the future did not finish", ""),
-            Operation::Work => ("cannot do the work in a thread", ""),
-        };
+        let (verb, preposition) = self.0.operation.words();
         f.write_str(verb)?;
         if let Some(address) = &self.0.address {
             let preposition = if self.0.ours { " on" } else { preposition };
