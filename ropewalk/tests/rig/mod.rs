@@ -2,8 +2,9 @@
 //!
 //! A body gets a [`Rig`]; it serves a scripted protocol, dials it, and looks at what the
 //! protocol saw. Behind it is an event loop, threads, a pool of them, forked children, memory
-//! (calm and seeded) or io_uring, over TCP and Unix sockets, in plain or through TLS. Nothing
-//! sleeps: whoever waits has a condition and a watchdog far beyond any promise.
+//! (calm and seeded) or io_uring, over TCP and Unix sockets, in plain or through TLS, with
+//! policies in between or without. Nothing sleeps: whoever waits has a condition and a watchdog
+//! far beyond any promise.
 
 #[cfg(feature = "tls")] // the feature's own engines
 pub mod certs;
@@ -12,6 +13,7 @@ mod encrypted;
 mod folder;
 #[cfg(target_os = "linux")] // where a process can look at its descriptors
 mod forked;
+mod kind;
 mod log;
 mod needs;
 mod peer;
@@ -22,8 +24,8 @@ mod serve;
 mod stacked;
 
 pub use folder::Folder;
+pub use kind::Kind;
 pub use log::{Call, Kept, Log, WATCHDOG};
 pub use peer::Peer;
 pub use script::Script;
-pub use serve::{Kind, Rig, dial_socket, on, on_every_engine, on_with};
-pub use stacked::Stacked;
+pub use serve::{Rig, dial_socket, on, on_every_engine, on_with};

@@ -83,17 +83,6 @@ impl Script {
     setter!(started: &Connector);
     setter!(client_end: &Connector, &dyn Net);
 
-    /// The same with these layers below its own.
-    pub fn stacked(mut self, push: impl Fn(&mut Layers) + Send + Sync + 'static) -> Script {
-        let own = self.stack.take();
-        self.stack(move |layers| {
-            push(layers);
-            if let Some(own) = &own {
-                own(layers);
-            }
-        })
-    }
-
     /// A protocol that follows this script.
     pub fn protocol(&self, log: &Log) -> Scripted {
         self.protocol_number(log, log.next())

@@ -10,7 +10,7 @@ use ropewalk::policy::{
 use ropewalk::protocol::{self, Layer, Layers, Up};
 use ropewalk::{Addr, Factory, Net, Reason, Timer};
 
-use super::script::Script;
+use super::kind::Kind;
 
 /// What stands there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,15 +25,35 @@ pub enum Stacked {
     Holding,
 }
 
+/// The engines on which every rule is tried with policies in between, too. One for each way
+/// in which an engine calls a connection: more would find nothing else, and take longer.
+pub const STACKED: &[(Kind, Stacked)] = &[
+    (Kind::Memory, Stacked::Policies),
+    (Kind::Memory, Stacked::Reversed),
+    (Kind::Memory, Stacked::Holding),
+    (Kind::Seeded(1), Stacked::Policies),
+    (Kind::Seeded(2), Stacked::Reversed),
+    (Kind::Seeded(3), Stacked::Holding),
+    (Kind::PollTcp, Stacked::Policies),
+    (Kind::PollTcp, Stacked::Holding),
+    (Kind::ThreadsTcp, Stacked::Reversed),
+    #[cfg(feature = "tls")] // the feature's own engines
+    (Kind::Tls(&Kind::Memory), Stacked::Policies),
+    // Not `Holding`: it delays the last word that TLS has for a peer which may have gone by then,
+    // and which answers it by a reset, as any kernel does.
+    #[cfg(feature = "tls")] // as above
+    (Kind::Tls(&Kind::PollTcp), Stacked::Reversed),
+];
+
 impl Stacked {
     /// A server's factory with these layers below its own.
     pub fn server<F: Factory>(self, factory: F) -> Below<F> {
         Below { stacked: self, factory }
     }
 
-    /// A client's script.
-    pub fn client(self, script: Script) -> Script {
-        script.stacked(move |layers| self.push(layers, Side::Client))
+    /// A client's layers.
+    pub fn client(self, layers: &mut Layers) {
+        self.push(layers, Side::Client);
     }
 
     /// What a peer says first.
