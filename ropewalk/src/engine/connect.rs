@@ -163,7 +163,7 @@ impl<D: Driver, F: ClientFactory + 'static> Attempt<D, F> {
                 let at = at.min(self.until.get());
                 self.set_deadline(engine, at, move || me.expire());
             }
-            Err(error) => self.fail(Reason::failed(error)),
+            Err(error) => self.fail(Reason::failed(error.at(&self.target))),
         }
     }
 

@@ -29,12 +29,7 @@ impl Asking {
 
 impl<D: Driver> Engine<D> {
     /// Asks for the addresses of a name. `who` hears, unless it is forgotten before.
-    pub(super) fn look_up(
-        &self,
-        host: &str,
-        port: u16,
-        who: Rc<dyn Attempting>,
-    ) -> io::Result<u64> {
+    pub(super) fn look_up(&self, host: &str, port: u16, who: Rc<dyn Attempting>) -> Result<u64> {
         let key = self.next_lookup.get();
         self.next_lookup.set(key + 1);
         let wanted = Arc::new(());
@@ -99,7 +94,7 @@ impl<D: Driver> Asked<D> {
                 let at = engine.context.fresh_now() + within;
                 self.deadline.set(Some(engine.call_at(at, Box::new(expire))));
             }
-            Err(error) => self.resolved(Err(error)),
+            Err(error) => self.fail(error),
         }
     }
 

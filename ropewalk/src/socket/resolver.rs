@@ -34,8 +34,8 @@ impl Default for Resolver {
 
 impl Resolver {
     /// Runs `job` on one of the pool's threads.
-    pub(crate) fn run(&self, job: impl FnOnce() + Send + 'static) -> io::Result<()> {
-        Ok(self.ask(Box::new(job))?)
+    pub(crate) fn run(&self, job: impl FnOnce() + Send + 'static) -> Result<()> {
+        self.ask(Box::new(job))
     }
 
     fn ask(&self, job: Job) -> Result<()> {

@@ -123,9 +123,8 @@ fn the_systems_resolver_answers_a_reactor() {
     let heard = Heard::default();
     let noted = heard.clone();
     reactor.resolve("localhost", 7, move |net, found| {
-        let all_here =
-            found.unwrap().iter().all(|addr| addr.ip().is_loopback() && addr.port() == 7);
-        noted.note(all_here.to_string());
+        let is_here = |addr: &SocketAddr| addr.ip().is_loopback() && addr.port() == 7;
+        noted.note(found.is_ok_and(|addrs| addrs.iter().all(is_here)).to_string());
         net.stop();
     });
     reactor.run().unwrap();

@@ -149,6 +149,34 @@ fn a_client_whose_layers_panic_does_not_connect_without_them() {
 }
 
 #[test]
+fn a_clients_factory_hears_that_it_is_made_after_its_protocol_and_before_the_end() {
+    on(
+        |kind| kind.accepts_by_an_engine(),
+        |rig| {
+            let server = rig.serve(Script::echo());
+            let (to, log, heard) = (rig.addr(server), rig.clients.clone(), Kept::new());
+            let kept = heard.clone();
+            rig.call(server, move |net| {
+                let (made, lost, number) = (kept.clone(), kept, log.next());
+                let seen = log.clone();
+                let factory = ropewalk::protocol::client(move || Script::new().protocol(&log))
+                    .on_made(move |connector, transport| {
+                        let before = seen.of(number + 1);
+                        made.put((connector.is_connected(), before));
+                        transport.close();
+                    })
+                    .on_lost(move |connector, _, _| {
+                        lost.put((connector.is_connected(), Vec::new()));
+                    });
+                net.connect(Target::Addr(to), Box::new(factory));
+            });
+            let heard = rig.until_kept(&heard, 2);
+            assert_eq!(heard, [(true, vec![Call::Made]), (false, Vec::new())]);
+        },
+    );
+}
+
+#[test]
 fn a_refused_connection_is_a_failed_attempt() {
     on(
         |kind| kind.accepts_by_an_engine(),

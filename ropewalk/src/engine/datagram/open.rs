@@ -178,7 +178,7 @@ impl<D: Driver> Opening<D> {
         let Some(me) = self.this.upgrade() else { return };
         match engine.look_up(host, port, me.clone()) {
             Ok(key) => self.state.set(OpeningState::Resolving(key)),
-            Err(error) => return self.fail(Reason::failed(error)),
+            Err(error) => return self.fail(Reason::failed(error.at(&self.target))),
         }
         let limits = engine.limits();
         // Opening the socket takes no time, so the name's deadline is the whole one.
