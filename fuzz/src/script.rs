@@ -30,6 +30,7 @@ use layer::TestLayer;
 use ropewalk::addr::{Addr, Target};
 use ropewalk::clock::{Clock, Time, VirtualClock};
 use ropewalk::engine::{Driver, Engine, Entry, Reply, Sent, Wake};
+use ropewalk::error::{Error, ErrorKind, Operation};
 use ropewalk::limits::{HARD_LIMIT_TIMES_HIGH, LAYERS, Limits};
 use ropewalk::options::SocketOptions;
 use ropewalk::protocol::{ConnectionId, Factory, Kind, Layers, Net, Out};
@@ -269,8 +270,9 @@ impl Driver for Scripted {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    fn resolve(&self, _: &str, _: u16, _: Reply) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
+    fn resolve(&self, _: &str, _: u16, _: Reply) -> ropewalk::Result<()> {
+        let cause = "there are no names here";
+        Err(Error::new(Operation::Resolve, ErrorKind::Unsupported, cause))
     }
 
     fn run_blocking(&self, work: Box<dyn FnOnce() + Send>) -> ropewalk::Result<()> {
