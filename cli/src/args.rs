@@ -62,7 +62,8 @@ pub(crate) enum Command {
 /// Serve a ready protocol.
 ///
 /// A bare port is this machine only, IPv4 and IPv6; `tcp:*:PORT` is all interfaces. The
-/// first line on standard error says what is bound. TERM and INT stop it in order (on Linux
+/// first line on standard error says what is bound, and a service manager that wants to know
+/// (`NOTIFY_SOCKET`) is told. TERM and INT stop it in order (on Linux
 /// HUP and QUIT, too, unless they are ignored), a second one at once; USR1 writes the table
 /// of connections to standard error.
 #[derive(Debug, clap::Args)]
@@ -71,7 +72,9 @@ pub(crate) struct Serve {
     /// Which protocol; `--list` tells them.
     #[arg(required_unless_present = "list")]
     pub(crate) service: Option<String>,
-    /// Where: `tcp:PORT`, `tcp:*:PORT`, `unix:PATH`, …: see `ropewalk help endpoints`.
+    /// Where: `tcp:PORT`, `tcp:*:PORT`, `unix:PATH`, `systemd:`, …: see `ropewalk help
+    /// endpoints`. `-` alone is one session on standard input and output, as inetd starts one;
+    /// little is said of it, since standard error may be the peer's as well.
     #[arg(required_unless_present = "list", value_name = "ENDPOINT")]
     pub(crate) endpoints: Vec<String>,
     /// What runs the connections.

@@ -37,7 +37,8 @@ pub(crate) fn plain(error: &Error) -> Failure {
 /// An endpoint could not be listened on.
 pub(crate) fn listening(endpoint: &Endpoint, error: &Error) -> Failure {
     let scheme = endpoint.scheme();
-    let at = error.address().map(|address| format!("{scheme}:{address}"));
+    let address = error.address().filter(|_| !endpoint.is_open());
+    let at = address.map(|address| format!("{scheme}:{address}"));
     let at = escape::line(&at.unwrap_or_else(|| endpoint.to_string()));
     if let Some(said) = unknown_host(error) {
         let sentence = format!("cannot listen on {at}: {said}");

@@ -29,7 +29,8 @@ pub(crate) fn run(forward: &args::Forward, log: &Log) -> Result<u8, Failure> {
     let addrs = if datagrams {
         forward_datagrams(forward, &reactor, &from, &to)?
     } else {
-        forward_streams(forward, &reactor, &from, &to, At::new_plain(&label, log))?
+        let place = |factory| At::new(label.clone(), factory).telling(log);
+        forward_streams(forward, &reactor, &from, &to, place)?
     };
     let target = name(&to);
     label.set(format!("{} → {target}", at(&from, &addrs[..addrs.len().min(1)])));

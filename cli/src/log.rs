@@ -69,6 +69,11 @@ impl Log {
             .init();
     }
 
+    /// The same, of which less is told.
+    pub(crate) fn at(&self, level: Level) -> Log {
+        Log { level, ..self.clone() }
+    }
+
     pub(crate) fn level(&self) -> Level {
         self.level
     }

@@ -15,6 +15,7 @@ mod limits;
 mod log;
 mod machine;
 mod nearest;
+mod notify;
 mod serve;
 mod services;
 mod signals;

@@ -9,9 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use jiff::tz::TimeZone;
 use ropewalk::Addr;
 use ropewalk::clock::{Clock, MachineClock, Time};
-use ropewalk::endpoint::Endpoint;
 use ropewalk::observe::{Direction, Observer, Totals};
-use ropewalk::policy::{AccessList, ProxyHeader};
 use ropewalk::protocol::{ConnectionId, Factory, Kind, Layers, Net, Reason};
 
 use crate::above::Event;
@@ -266,32 +264,22 @@ thread_local! {
     static BUILT_AT: Cell<Option<Label>> = const { Cell::new(None) };
 }
 
-/// A factory at an endpoint: with the layer that the endpoint asks for, and the [`Watch`]
-/// learns from it by which one a connection came.
+/// A factory at an endpoint: the [`Watch`] learns from it by which one a connection came.
 pub(crate) struct At<F> {
     endpoint: Label,
-    proxy_header: bool,
-    balancers: Option<AccessList>,
     /// Who hears of connections that ended before they had a protocol, if nobody else does.
     log: Option<Log>,
     factory: F,
 }
 
 impl<F> At<F> {
-    /// Without layers of its own; what came to nothing is said here.
-    pub(crate) fn new_plain(label: &Label, log: &Log) -> impl FnOnce(F) -> At<F> + use<F> {
-        let (endpoint, log) = (label.clone(), Some(log.clone()));
-        move |factory| At { endpoint, proxy_header: false, balancers: None, log, factory }
+    pub(crate) fn new(label: Label, factory: F) -> At<F> {
+        At { endpoint: label, log: None, factory }
     }
 
-    pub(crate) fn new(label: Label, endpoint: &Endpoint, factory: F) -> At<F> {
-        let proxy_header = endpoint.proxy_header();
-        At { endpoint: label, proxy_header, balancers: None, log: None, factory }
-    }
-
-    /// Only these may send a PROXY header.
-    pub(crate) fn believing(self, balancers: Option<AccessList>) -> At<F> {
-        At { balancers, ..self }
+    /// What came to nothing is said here.
+    pub(crate) fn telling(self, log: &Log) -> At<F> {
+        At { log: Some(log.clone()), ..self }
     }
 }
 
@@ -302,12 +290,6 @@ impl<F: Factory> Factory for At<F> {
         self.factory.build(peer)
     }
     fn stack(&mut self, layers: &mut Layers) {
-        if self.proxy_header {
-            layers.push(match self.balancers.clone() {
-                Some(list) => ProxyHeader::new().allow(move |peer| list.allows(peer)),
-                None => ProxyHeader::new(),
-            });
-        }
         self.factory.stack(layers);
     }
     fn failed(&mut self, net: &dyn Net, why: &Reason) {

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use ropewalk::Reactor;
 use ropewalk::addr::Target;
-use ropewalk::endpoint::{Endpoint, Place};
+use ropewalk::endpoint::{Endpoint, Place, Wraps};
 use ropewalk::limits::{self as library, Limits};
 use ropewalk::options::SocketOptions;
 use ropewalk::protocol::{Deadline, Kind, Reason, client};
@@ -67,6 +67,8 @@ struct Plan<'a> {
     endpoint: Endpoint,
     target: Target,
     options: SocketOptions,
+    /// The layers of its words.
+    wraps: Wraps,
     manner: Manner,
 }
 
@@ -125,7 +127,8 @@ impl<'a> Plan<'a> {
             timeout: connect.timeout,
             linger: connect.linger,
         };
-        Ok(Plan { connect, endpoint, target, options, manner })
+        let wraps = endpoint.client_wraps().map_err(|error| explain::plain(&error))?;
+        Ok(Plan { connect, endpoint, target, options, wraps, manner })
     }
 
     fn open_stream(&self, reactor: &Reactor, course: &Rc<Course>, output: &Writer, log: &Log) {
@@ -160,6 +163,7 @@ impl<'a> Plan<'a> {
                 lost.end_with(why, true);
                 net.stop();
             });
+        let factory = self.wraps.on_client(factory);
         reactor.connect_with(self.target.clone(), &self.options, factory);
     }
 

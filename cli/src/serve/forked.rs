@@ -41,20 +41,29 @@ impl Server<'_> {
         })?;
         let line = hearing.line.clone();
         self.course.log.keep(Box::new(move |event| line.tell(event)));
-        let (mut spots, mut all, mut site) = (Vec::new(), Vec::new(), None);
+        let (mut spots, mut all) = (Vec::new(), Vec::new());
         let bound = self.bind(|spot, label| {
-            let Wanted::Stream(at) = &spot.at else { return Ok(Vec::new()) }; // refused
             let options = spot.endpoint.options();
-            let sockets = ServerSocket::bind::<StreamRequest>(at, options)?;
-            let backlog = options.backlog.unwrap_or(ropewalk::limits::BACKLOG.unsigned_abs());
-            sockets.iter().try_for_each(|socket| socket.activate(backlog))?;
+            let sockets = match &spot.at {
+                Wanted::Stream(at) => {
+                    let sockets = ServerSocket::bind::<StreamRequest>(at, options)?;
+                    let backlog = options.backlog;
+                    let backlog = backlog.unwrap_or(ropewalk::limits::BACKLOG.unsigned_abs());
+                    sockets.iter().try_for_each(|socket| socket.activate(backlog))?;
+                    sockets
+                }
+                Wanted::Open => {
+                    let sockets = spot.streams()?.into_iter();
+                    sockets.map(ServerSocket::from_socket).collect::<ropewalk::Result<_>>()?
+                }
+                Wanted::Datagrams(_) | Wanted::Session => return Ok(Vec::new()), // refused
+            };
             let addrs: Vec<Addr> = sockets.iter().map(|socket| socket.addr().clone()).collect();
             let factory = self.factory(spot, label, make.clone());
             let protocols =
                 Protocols::with(factory, self.course.limits(), Some(self.course.watch.clone()));
             spots.push(ForkedSpot { addrs: addrs.clone(), protocols });
             all.extend(sockets);
-            site.get_or_insert_with(|| at.clone());
             Ok(addrs)
         })?;
         let forked = Forked {
@@ -63,8 +72,8 @@ impl Server<'_> {
             sockets: Mutex::new(all),
             line: hearing.line.clone(),
         };
-        let site = site.unwrap_or_else(|| 0.into()); // there is an endpoint at least
-        let server = OfAll::<StreamRequest, _, Forking>::new(site, forked)
+        // Its site is not asked for: the sockets are bound already.
+        let server = OfAll::<StreamRequest, _, Forking>::new(0, forked)
             .map_err(|error| explain::plain(&error))?;
         let handle = server.shutdown_handle();
         let line = hearing.line.clone();

@@ -6,12 +6,10 @@ use std::sync::mpsc;
 use ropewalk::server::{MixIn, Protocols, Server as OfOne, ShutdownHandle, StreamRequest};
 use ropewalk::{Protocol, Report};
 
-use super::Server;
-use super::policies::Behind;
 use super::spot::Wanted;
+use super::{AtSpot, Server};
 use crate::failure::Failure;
 use crate::signals::Stop;
-use crate::watch::At;
 
 impl Server<'_> {
     /// Serves every endpoint in a thread of its own, with requests where `M` has them run.
@@ -22,12 +20,15 @@ impl Server<'_> {
     {
         let mut servers = Vec::new();
         let bound = self.bind(|spot, label| {
-            let Wanted::Stream(site) = &spot.at else { return Ok(Vec::new()) }; // refused
             let factory = self.factory(spot, label, make.clone());
             let protocols =
                 Protocols::with(factory, self.course.limits(), Some(self.course.watch.clone()))
                     .on_sockets(spot.endpoint.options().clone());
-            let server = OfOne::<StreamRequest, _, M>::new(site.clone(), protocols)?;
+            let server = match &spot.at {
+                Wanted::Stream(site) => OfOne::<StreamRequest, _, M>::new(site.clone(), protocols)?,
+                Wanted::Open => OfOne::from_sockets(spot.streams()?, protocols)?,
+                Wanted::Datagrams(_) | Wanted::Session => return Ok(Vec::new()), // refused
+            };
             let addrs = server.addrs().cloned().collect();
             servers.push(server);
             Ok(addrs)
@@ -36,7 +37,7 @@ impl Server<'_> {
         let signals = self.course.hear(Stop::Servers(handles.clone()));
         self.tell_serving(&bound);
         let grace = self.course.drain;
-        let serve = |server: OfOne<StreamRequest, Protocols<At<Behind<F>>>, M>| {
+        let serve = |server: OfOne<StreamRequest, Protocols<AtSpot<F>>, M>| {
             move || {
                 let handle = server.shutdown_handle();
                 let closed = server.serve_and_close(grace)?;

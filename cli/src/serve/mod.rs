@@ -8,21 +8,26 @@ mod forked;
 mod mixed;
 mod options;
 mod policies;
+mod session;
 mod spot;
 
 use std::sync::Arc;
 
 use ropewalk::addr::DatagramSite;
+use ropewalk::endpoint::PutLayers;
+use ropewalk::error::{Error, ErrorKind, Operation};
 use ropewalk::options::SocketOptions;
+use ropewalk::protocol::OnLayers;
 use ropewalk::server::{Pooling, Threading};
 use ropewalk::service::{Chargen, Chat, Daytime, Discard, Echo, Qotd, Time, Timestamp};
-use ropewalk::{Addr, DatagramProtocol, Protocol, Reactor};
+use ropewalk::{Addr, DatagramProtocol, Factory, Protocol, Reactor, Socket};
 
 use crate::args::{Model, Serve};
 use crate::course::Course;
 use crate::explain;
 use crate::failure::Failure;
 use crate::log::{Level, Log};
+use crate::notify;
 use crate::services::{self, Service};
 use crate::signals::Stop;
 use crate::stdio;
@@ -38,6 +43,12 @@ pub(crate) fn run(serve: &Serve, log: &Log) -> Result<u8, Failure> {
     let service = Service::named(serve.service.as_deref().unwrap_or_default())?;
     serve.check(service)?;
     let spots = Spot::read(&serve.endpoints, service, serve.model)?;
+    let is_session = spots.iter().any(|spot| matches!(spot.at, Wanted::Session));
+    // Whoever starts a program for one session may have made its standard error the peer's.
+    let log = &match log.level() {
+        Level::Usual if is_session => log.at(Level::Quiet),
+        _ => log.clone(),
+    };
     let policies = Policies::of(serve, &spots, log)?;
     let watch = Arc::new(Watch::new(log.clone()));
     let course = Course { log, watch, drain: serve.drain };
@@ -79,9 +90,18 @@ struct Server<'a> {
     course: Course<'a>,
 }
 
-/// Listens for datagrams; answers where.
-type ListenDatagrams<'a> =
-    dyn Fn(&Reactor, &DatagramSite, &SocketOptions) -> ropewalk::Result<Vec<Addr>> + 'a;
+/// A factory with all that stands between its protocols and the wire.
+type AtSpot<F> = OnLayers<At<Behind<F>>, PutLayers>;
+
+/// Where datagrams are to be received.
+enum Datagrams<'a> {
+    At(&'a DatagramSite, &'a SocketOptions),
+    /// Sockets that are bound already.
+    Open(Vec<Socket>),
+}
+
+/// Receives datagrams; answers where.
+type ListenDatagrams<'a> = dyn Fn(&Reactor, Datagrams<'_>) -> ropewalk::Result<Vec<Addr>> + 'a;
 
 impl Server<'_> {
     /// A service of connections and of datagrams.
@@ -91,19 +111,27 @@ impl Server<'_> {
         F: Fn() -> P + Clone + Send + 'static,
     {
         let of_datagrams = make.clone();
-        self.run_with(make, &|reactor, site, options| {
-            let port = reactor.listen_datagrams_with(site, options, of_datagrams.clone())?;
-            Ok(port.addrs().to_vec())
+        self.run_with(make, &|reactor, sockets| {
+            let make = of_datagrams.clone();
+            let port = match sockets {
+                Datagrams::At(site, options) => reactor.listen_datagrams_with(site, options, make),
+                Datagrams::Open(sockets) => reactor.adopt_datagrams(sockets, make),
+            };
+            Ok(port?.addrs().to_vec())
         })
     }
 
-    /// A service of connections alone: other endpoints were refused when they were read.
+    /// A service of connections alone: endpoints of datagrams were refused when they were read,
+    /// but for sockets that are open already.
     fn run_streams<P, F>(&self, make: F) -> Result<u8, Failure>
     where
         P: Protocol + 'static,
         F: Fn() -> P + Clone + Send + 'static,
     {
-        self.run_with(make, &|_, _, _| Ok(Vec::new()))
+        self.run_with(make, &|_, _| {
+            let cause = format!("it has no connections, which {} needs", self.service.name());
+            Err(Error::new(Operation::Listen, ErrorKind::InvalidInput, cause))
+        })
     }
 
     fn run_with<P, F>(&self, make: F, datagrams: &ListenDatagrams<'_>) -> Result<u8, Failure>
@@ -111,6 +139,9 @@ impl Server<'_> {
         P: Protocol + 'static,
         F: Fn() -> P + Clone + Send + 'static,
     {
+        if let [Spot { at: Wanted::Session, .. }] = self.spots.as_slice() {
+            return self.run_session(make);
+        }
         match self.serve.model {
             Model::Reactor => self.run_reactor(make, datagrams),
             Model::Threads => self.run_mixed::<Threading, _, _>(make),
@@ -143,7 +174,20 @@ impl Server<'_> {
                     let factory = self.factory(spot, label, make.clone());
                     Ok(reactor.listen_with(site, options, factory)?.addrs().to_vec())
                 }
-                Wanted::Datagrams(site) => datagrams(&reactor, site, options),
+                Wanted::Open => {
+                    let (streams, others) = spot.open_sockets()?;
+                    let mut addrs = Vec::new();
+                    if !streams.is_empty() {
+                        let factory = self.factory(spot, label, make.clone());
+                        addrs.extend(reactor.listen_from(streams, factory)?.addrs().to_vec());
+                    }
+                    if !others.is_empty() {
+                        addrs.extend(datagrams(&reactor, Datagrams::Open(others))?);
+                    }
+                    Ok(addrs)
+                }
+                Wanted::Session => Ok(Vec::new()), // alone, and so not here
+                Wanted::Datagrams(site) => datagrams(&reactor, Datagrams::At(site, options)),
             }
         })?;
         let signals = self.course.hear(Stop::Engine(reactor.remote()));
@@ -151,10 +195,13 @@ impl Server<'_> {
         self.course.conclude(reactor.run_reporting(), signals.as_ref())
     }
 
-    /// A factory at its endpoint, behind the policies.
-    fn factory<F>(&self, spot: &Spot, label: Label, make: F) -> At<Behind<F>> {
-        let at = At::new(label, &spot.endpoint, self.policies.around(make));
-        at.believing(policies::balancers(self.serve, spot))
+    /// A factory at its endpoint, with the layers of its words, behind the policies.
+    fn factory<F: Factory>(&self, spot: &Spot, label: Label, make: F) -> AtSpot<F> {
+        let wraps = match policies::balancers(self.serve, spot) {
+            Some(list) => spot.wraps.clone().believing(list),
+            None => spot.wraps.clone(),
+        };
+        wraps.on(At::new(label, self.policies.around(make)))
     }
 
     /// All of them or none: what was bound before a failure is dropped with its reactor.
@@ -178,7 +225,10 @@ impl Server<'_> {
         let addrs: Vec<String> = spots()
             .flat_map(|(spot, addrs)| {
                 let scheme = spot.scheme();
-                addrs.iter().map(move |addr| format!("{scheme}:{addr}"))
+                addrs.iter().map(move |addr| match spot.at {
+                    Wanted::Open => format!("{addr} ({})", spot.endpoint),
+                    _ => format!("{scheme}:{addr}"),
+                })
             })
             .collect();
         let mut line = format!("serving {} on {}", self.service.name(), addrs.join(" and "));
@@ -188,6 +238,7 @@ impl Server<'_> {
             line.push_str(&format!(" ({} for all)", for_all.join(" and ")));
         }
         self.course.log.say(&line);
+        notify::ready();
         if self.service == Service::Timestamp && self.course.log.level() >= Level::Usual {
             self.course.log.say("waiting for connection..");
         }

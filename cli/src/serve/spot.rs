@@ -2,10 +2,14 @@
 //! Owns: that all of them are understood before one is bound. Never: binds.
 
 use ropewalk::Addr;
+use ropewalk::Socket;
 use ropewalk::addr::{DatagramSite, ListenAt, ListenHost, Site};
-use ropewalk::endpoint::{Endpoint, Place};
+use ropewalk::endpoint::{Endpoint, Place, Wraps};
+use ropewalk::error::{Error, ErrorKind, Operation};
+use ropewalk::socket::SOCK_DGRAM;
 
 use crate::args::{self, Model};
+use crate::explain;
 use crate::failure::{self, Failure};
 use crate::services::Service;
 
@@ -13,12 +17,18 @@ use crate::services::Service;
 pub(super) struct Spot {
     pub(super) endpoint: Endpoint,
     pub(super) at: Wanted,
+    /// The layers of its words.
+    pub(super) wraps: Wraps,
 }
 
 /// What is to listen.
 pub(super) enum Wanted {
     Stream(Site),
     Datagrams(DatagramSite),
+    /// On what is open already.
+    Open,
+    /// On standard input and output, once.
+    Session,
 }
 
 impl Spot {
@@ -28,12 +38,24 @@ impl Spot {
         service: Service,
         model: Model,
     ) -> Result<Vec<Spot>, Failure> {
-        texts.iter().map(|text| Spot::new(args::endpoint(text)?, service, model)).collect()
+        let spots: Vec<Spot> = texts
+            .iter()
+            .map(|text| Spot::new(args::endpoint(text)?, service, model))
+            .collect::<Result<_, _>>()?;
+        let is_session = |spot: &Spot| matches!(spot.at, Wanted::Session);
+        if spots.len() > 1 && spots.iter().any(is_session) {
+            let sentence = "`-` is one session, whose end is the program's";
+            let failure = Failure::new(failure::USAGE, sentence);
+            return Err(failure.help("serve the other endpoints by another program"));
+        }
+        Ok(spots)
     }
 
     fn new(endpoint: Endpoint, service: Service, model: Model) -> Result<Spot, Failure> {
         let at = match endpoint.place() {
             Place::Udp(_) | Place::Unixgram(_) => Wanted::Datagrams(endpoint.datagram_site()?),
+            Place::Fd(_) | Place::Systemd(_) => Wanted::Open,
+            Place::Stdio => Wanted::Session,
             _ => Wanted::Stream(endpoint.site()?),
         };
         if matches!(at, Wanted::Datagrams(_)) && !service.has_datagrams() {
@@ -46,7 +68,31 @@ impl Spot {
             let help = "datagrams are served by --model reactor, the default";
             return Err(Failure::new(failure::USAGE, sentence).help(help));
         }
-        Ok(Spot { endpoint, at })
+        if matches!(at, Wanted::Session) && model != Model::Reactor {
+            let sentence = "`-` is one session, and needs no thread or process of its own";
+            return Err(Failure::new(failure::USAGE, sentence).help("leave out --model"));
+        }
+        let wraps = endpoint.wraps().map_err(|error| explain::plain(&error))?;
+        Ok(Spot { endpoint, at, wraps })
+    }
+
+    /// The sockets that are open already: streams, and datagram sockets.
+    pub(super) fn open_sockets(&self) -> ropewalk::Result<(Vec<Socket>, Vec<Socket>)> {
+        let all = self.endpoint.sockets()?;
+        Ok(all.into_iter().partition(|socket| socket.kind() != SOCK_DGRAM))
+    }
+
+    /// The same where there are to be streams alone.
+    pub(super) fn streams(&self) -> ropewalk::Result<Vec<Socket>> {
+        match self.open_sockets()? {
+            (streams, datagrams) if datagrams.is_empty() => Ok(streams),
+            _ => {
+                let cause = "it has datagrams, and no connections to give a thread each";
+                let error = Error::new(Operation::Listen, ErrorKind::InvalidInput, cause);
+                let error = error.at(&self.endpoint);
+                Err(error.with_remedy("leave out --model, which is the reactor then"))
+            }
+        }
     }
 
     /// What stands before an address of it.
@@ -74,7 +120,7 @@ impl Spot {
 
     fn port_site(&self) -> Option<&ListenAt> {
         match self.endpoint.place() {
-            Place::Tcp(at) | Place::Udp(at) => Some(at),
+            Place::Tcp(at) | Place::Tls(at) | Place::Udp(at) => Some(at),
             _ => None,
         }
     }

@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test fails by panicking")]
 #![cfg(unix)] // signals end it, and a terminal is Unix's
 
+mod activated;
 mod connect;
 mod datagrams;
 mod errors;
@@ -17,6 +18,7 @@ mod policies;
 mod rig;
 mod serve;
 mod services;
+mod session;
 mod stopping;
 mod terminal;
 mod usage;

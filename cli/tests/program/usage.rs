@@ -22,7 +22,6 @@ fn what_cannot_be_meant_ends_with_two_and_does_nothing() {
         (&["serve", "chat", "tcp:0", "--quotes", "x"], "--quotes is for qotd, not for chat"),
         (&["serve", "qotd", "tcp:0", "--quotes", "/nowhere"], "cannot tell the quotes of /nowhere"),
         (&["serve", "echo"], "required"),
-        (&["serve", "echo", "-"], "`-` is standard input and output"),
         (&["serve", "echo", "tcp:0,timeout=5s"], "`timeout` has no meaning for listening"),
         (&["serve", "echo", "tcp:0", "--drain", "5"], "5s or 5ms"),
         (&["serve", "echo", "tcp:0", "--model", "thread"], "'threads'"),

@@ -7,7 +7,7 @@ use super::Endpoint;
 use crate::addr::Addr;
 use crate::error::Result;
 use crate::options::ProxyVersion;
-use crate::policy::{Header, HeaderSender, ProxyHeader};
+use crate::policy::{AccessList, Header, HeaderSender, ProxyHeader};
 use crate::protocol::{
     ClientFactory, ClientOnLayers, Factory, Layers, OnLayers, client_on_layers, on_layers,
 };
@@ -42,7 +42,8 @@ pub struct Wraps {
 /// What `haproxy` means.
 #[derive(Clone)]
 enum PutHeader {
-    Received,
+    /// From these; from everybody, if it is not said.
+    Received(Option<AccessList>),
     /// With what it says of the client, if there is one behind us.
     Sent(ProxyVersion, Option<Header>),
 }
@@ -73,6 +74,16 @@ impl Wraps {
         wraps
     }
 
+    /// Only these may send a PROXY header, where one is received: whoever else connects is
+    /// reset before a byte of it is read.
+    #[must_use]
+    pub fn believing(mut self, balancers: AccessList) -> Wraps {
+        if let Some(PutHeader::Received(from)) = &mut self.header {
+            *from = Some(balancers);
+        }
+        self
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.header.is_none() && self.tls.is_none()
@@ -84,7 +95,7 @@ impl Wraps {
         Box::new(move |layers| {
             match &header {
                 None => {}
-                Some(PutHeader::Received) => layers.push(ProxyHeader::new()),
+                Some(PutHeader::Received(from)) => layers.push(receiver(from.clone())),
                 Some(PutHeader::Sent(version, header)) => {
                     layers.push(sender(*version, header.as_ref()));
                 }
@@ -93,6 +104,14 @@ impl Wraps {
                 tls.push(layers);
             }
         })
+    }
+}
+
+/// A PROXY header to be received.
+fn receiver(from: Option<AccessList>) -> ProxyHeader {
+    match from {
+        Some(list) => ProxyHeader::new().allow(move |peer| list.allows(peer)),
+        None => ProxyHeader::new(),
     }
 }
 
@@ -113,7 +132,7 @@ impl Endpoint {
     /// that serves to make; `Unsupported` where this crate was built without TLS.
     pub fn wraps(&self) -> Result<Wraps> {
         Ok(Wraps {
-            header: self.proxy_header().then_some(PutHeader::Received),
+            header: self.proxy_header().then_some(PutHeader::Received(None)),
             tls: self.tls().map(tls::Tls::server).transpose()?,
         })
     }
@@ -124,7 +143,7 @@ impl Endpoint {
     #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
     pub fn wraps_with(&self, server: crate::tls::Server) -> Wraps {
         Wraps {
-            header: self.proxy_header().then_some(PutHeader::Received),
+            header: self.proxy_header().then_some(PutHeader::Received(None)),
             tls: self.tls().map(|_| tls::Tls::Server(server)),
         }
     }
