@@ -152,9 +152,10 @@ mod deferred_tests {
 
     #[test]
     fn test_callback_maybe_returns_failure() {
-        for (fails, expected) in [(false, Ok(1)), (true, Err("no"))] {
+        for (fails, expected) in [(false, Ok(2)), (true, Err("no"))] {
             let step = async move { if fails { Err("no") } else { Ok(1) } };
-            assert_eq!(run(async { step.await.map(|value| value) }), expected);
+            let next = async { Ok::<i32, &str>(step.await? + 1) };
+            assert_eq!(run(next), expected);
         }
     }
 
@@ -388,7 +389,10 @@ mod deferred_canceller_tests {
                 pending::<()>().await;
             }
         };
-        let mut outer = Box::pin(async { inner.await });
+        let mut outer = Box::pin(async {
+            inner.await;
+            1
+        });
         assert!(outer.as_mut().now_or_never().is_none());
         drop(outer);
         assert_eq!(*ended.borrow(), ["the innermost"]);
