@@ -377,7 +377,7 @@ impl Driver for Blocking {
         lookup_ips(host)
     }
 
-    fn resolve(&self, host: &str, port: u16, reply: Reply) -> crate::Result<()> {
+    fn resolve(&self, host: &str, port: u16, reply: Reply) -> crate::error::Result<()> {
         super::resolve(&self.resolver, host, port, reply)
     }
 

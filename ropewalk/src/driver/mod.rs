@@ -43,7 +43,7 @@ use crate::engine::Reply;
 use crate::socket::{Resolver, lookup_addrs};
 
 /// Looks a name up on one of the resolver's threads, if it is wanted still when one is free.
-fn resolve(resolver: &Resolver, host: &str, port: u16, reply: Reply) -> crate::Result<()> {
+fn resolve(resolver: &Resolver, host: &str, port: u16, reply: Reply) -> crate::error::Result<()> {
     let host = host.to_owned();
     resolver.run(move || {
         if reply.is_wanted() {

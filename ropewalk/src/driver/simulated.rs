@@ -379,7 +379,7 @@ impl Driver for Simulated {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    fn resolve(&self, host: &str, port: u16, reply: Reply) -> crate::Result<()> {
+    fn resolve(&self, host: &str, port: u16, reply: Reply) -> crate::error::Result<()> {
         self.look_up(host, port, reply);
         Ok(())
     }

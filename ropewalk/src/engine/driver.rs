@@ -48,7 +48,7 @@ pub trait Driver: Sized + 'static {
 
     /// Finds the addresses of a name off the loop, and gives them to `reply`, if they are
     /// wanted by then. An error says that too many wait already.
-    fn resolve(&self, host: &str, port: u16, reply: Reply) -> crate::Result<()>;
+    fn resolve(&self, host: &str, port: u16, reply: Reply) -> crate::error::Result<()>;
 
     /// Does this, which may block, off the loop. An error says that too many wait already, or
     /// that the system has no thread.
