@@ -28,7 +28,7 @@ impl Actor {
         }
         for _ in 0..8 {
             let op = world.word();
-            self.act(op % 16, transport);
+            self.act(op % 16, op / 16, transport);
             if op < 128 {
                 break;
             }
@@ -36,9 +36,15 @@ impl Actor {
         world.probe.borrow_mut().depth -= 1;
     }
 
-    fn act(&self, op: usize, transport: &mut dyn Transport) {
+    fn act(&self, op: usize, extra: usize, transport: &mut dyn Transport) {
         let world = &self.0;
         match op {
+            2 => {
+                transport.unread(extra + 1);
+                let mut probe = world.probe.borrow_mut();
+                probe.given_back = (extra + 1).min(probe.given);
+                probe.met.gave_back |= probe.given_back > 0 && !probe.closing;
+            }
             3..=5 => {
                 let data = world.payload(world.word());
                 let flow = transport.write(&data);
@@ -120,8 +126,14 @@ impl Protocol for Actor {
             self.0.tell(|| format!("{} B from {from}, wrong at {wrong:?}: {data:?}", data.len()));
             self.0.check(wrong.is_none(), "bytes as sent");
             probe.got += data.len();
+            probe.given = data.len();
         }
         self.called("data", transport);
+        let mut probe = self.0.probe.borrow_mut();
+        probe.given = 0;
+        // They come again, unless the connection closes first: then nothing comes.
+        let given_back = std::mem::take(&mut probe.given_back);
+        probe.got -= given_back;
     }
 
     fn eof_received(&mut self, transport: &mut dyn Transport) {

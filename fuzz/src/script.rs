@@ -55,6 +55,8 @@ pub struct Met {
     pub timers: bool,
     /// How it ended; `None` if it was never made.
     pub lost: Option<Kind>,
+    /// Something was given back, and the connection lived on.
+    pub gave_back: bool,
 }
 
 /// Runs a script.
@@ -150,6 +152,9 @@ struct Probe {
     lost: bool,
     failed: bool,
     got: usize,
+    /// Bytes of the call of `data_received` that is going on, and how many were given back.
+    given: usize,
+    given_back: usize,
     /// Bytes of writes that were taken.
     written: usize,
     write_most: usize,

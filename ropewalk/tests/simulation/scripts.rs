@@ -23,12 +23,13 @@ fn whatever_happens_in_whatever_order_the_contract_holds() {
     if !all {
         return;
     }
-    let rare: [(&str, IsMet); 8] = [
+    let rare: [(&str, IsMet); 9] = [
         ("never made", |met| !met.made),
         ("a pause", |met| met.paused),
         ("a resume", |met| met.resumed),
         ("an end of input", |met| met.eof),
         ("a layer pushed", |met| met.pushed),
+        ("input given back", |met| met.gave_back),
         ("a timer", |met| met.timers),
         ("closed", |met| met.lost == Some(Kind::Closed)),
         ("peer closed", |met| met.lost == Some(Kind::PeerClosed)),
