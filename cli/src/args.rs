@@ -65,7 +65,8 @@ pub(crate) enum Command {
 /// first line on standard error says what is bound, and a service manager that wants to know
 /// (`NOTIFY_SOCKET`) is told. TERM and INT stop it in order (on Linux
 /// HUP and QUIT, too, unless they are ignored), a second one at once; USR1 writes the table
-/// of connections to standard error.
+/// of connections to standard error. Where a certificate is read from a file, HUP reads it
+/// again instead.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct Serve {

@@ -4,10 +4,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ropewalk::Report;
+use ropewalk::endpoint::Endpoint;
 use ropewalk::limits::Limits;
+use ropewalk::{Addr, Report};
 
 use crate::above::Event;
+use crate::certificate::{self, Renewable};
 use crate::explain;
 use crate::failure::{self, Failure};
 use crate::figures;
@@ -21,6 +23,8 @@ pub(crate) struct Course<'a> {
     pub(crate) watch: Arc<Watch>,
     /// How long a stop waits for connections to end.
     pub(crate) drain: Duration,
+    /// What HUP reads again.
+    pub(crate) renewable: Vec<Renewable>,
 }
 
 impl Course<'_> {
@@ -42,8 +46,40 @@ impl Course<'_> {
         list: impl Fn() + Send + 'static,
     ) -> Option<Signals> {
         let clock = self.watch.clone();
-        let heard = signals::hear(stop, move || clock.now(), list);
+        let heard = signals::hear(stop, move || clock.now(), list, self.read_again());
         heard.inspect_err(|error| tracing::warn!("signals are not heard: {error}")).ok()
+    }
+
+    /// What HUP does, if there is anything to read again; else it stops, as a terminal's end.
+    fn read_again(&self) -> Option<signals::ReadAgain> {
+        if self.renewable.is_empty() {
+            return None;
+        }
+        let (log, renewable) = (self.log.clone(), self.renewable.clone());
+        Some(Box::new(move || {
+            for (endpoint, wraps) in &renewable {
+                match endpoint.read_again(wraps) {
+                    Ok(()) => log.say(&format!("read the certificate of {endpoint} again")),
+                    Err(error) => log.say(&format!("the certificate of {endpoint} stays: {error}")),
+                }
+            }
+        }))
+    }
+
+    /// How to believe a certificate that was made for this endpoint.
+    pub(crate) fn tell_certificate(
+        &self,
+        endpoint: &Endpoint,
+        sha256: Option<[u8; 32]>,
+        bound: &[Addr],
+    ) {
+        let (Some(sha256), Some(port)) = (sha256, bound.first().and_then(Addr::port)) else {
+            return;
+        };
+        let (short, whole) = certificate::told(&sha256);
+        self.log.say(&format!("  certificate self-signed, sha256 {short}"));
+        let wrap = if endpoint.proxy_header() { "haproxy:" } else { "" };
+        self.log.say(&format!("  try: ropewalk connect {wrap}tls:{port},pin={whole}"));
     }
 
     /// The last line, and the code: a drain that had to cut is the signal's doing.

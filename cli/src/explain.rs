@@ -9,6 +9,7 @@ use ropewalk::addr::Target;
 use ropewalk::endpoint::{Endpoint, Place};
 use ropewalk::error::{Error, ErrorKind, Operation};
 use ropewalk::protocol::{Deadline, Kind, Reason};
+use ropewalk::tls;
 
 use crate::escape;
 use crate::failure::{self, Failure};
@@ -135,8 +136,25 @@ pub(crate) enum Waiting {
     Pointless,
 }
 
+/// TLS came to nothing, on a peer that is there.
+fn refused_by_tls(endpoint: &Endpoint, error: &tls::Error) -> Failure {
+    let to = escape::line(&endpoint.to_string());
+    let sentence = format!("cannot speak TLS with {to}: {}", escape::line(&error.to_string()));
+    let failure = Failure::new(failure::TLS, sentence);
+    match error {
+        tls::Error::Untrusted { .. } => {
+            failure.help("believe it by ca=FILE or pin=SHA256, or for a test anybody: insecure")
+        }
+        tls::Error::NotTls(_) => failure.help("without TLS it is tcp:"),
+        _ => failure,
+    }
+}
+
 /// See [`Unreached`].
 pub(crate) fn connecting(of: &Unreached<'_>) -> Failure {
+    if let Some(error) = tls::Error::of(of.why) {
+        return refused_by_tls(of.endpoint, error);
+    }
     let error = of.why.source().and_then(|source| source.downcast_ref::<Error>());
     let unknown = error.filter(|error| error.operation() == Operation::Resolve);
     let cause = match (of.why.kind(), unknown, error) {
@@ -257,6 +275,9 @@ pub(crate) fn ended(
     let after = format!("after {} from it", figures::bytes(received));
     let timeout =
         timeout.map_or(String::new(), |timeout| format!(" for {}", figures::time(timeout)));
+    if let Some(error) = tls::Error::of(why).filter(|_| why.kind() != Kind::Truncated) {
+        return refused_by_tls(endpoint, error);
+    }
     match why.kind() {
         Kind::Reset | Kind::Truncated => {
             let said = why.to_string();

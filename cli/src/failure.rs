@@ -18,6 +18,8 @@ pub(crate) const USAGE: u8 = 2;
 pub(crate) const LISTEN: u8 = 3;
 /// A peer that cannot be reached, or a deadline that passed.
 pub(crate) const CONNECT: u8 = 4;
+/// TLS was refused: by us, or by the peer.
+pub(crate) const TLS: u8 = 5;
 /// The peer reset the connection.
 pub(crate) const RESET: u8 = 6;
 /// Standard output is gone: as if SIGPIPE had ended us.
@@ -33,7 +35,7 @@ Exit codes:
   2      arguments or an endpoint that cannot be meant
   3      cannot listen
   4      cannot connect, or a deadline passed
-  5      TLS was refused (not used yet)
+  5      TLS was refused, by us or by the peer
   6      the peer reset the connection
   7      a comparison failed (not used yet)
   128+n  signal n ended it, or cut its drain short; 141: standard output is gone";

@@ -10,6 +10,7 @@ use ropewalk::service::{Forward, ForwardDatagrams, ToEndpoint};
 use ropewalk::{Addr, Net, Reactor};
 
 use crate::args;
+use crate::certificate;
 use crate::course::Course;
 use crate::explain;
 use crate::failure::{self, Failure};
@@ -22,20 +23,25 @@ pub(crate) fn run(forward: &args::Forward, log: &Log) -> Result<u8, Failure> {
     let (from, to) = (args::endpoint(&forward.listen)?, args::endpoint(&forward.target)?);
     let datagrams = go_together(&from, &to)?;
     let watch = Arc::new(Watch::of_a_forwarder(log.clone()));
-    let course = Course { log, watch, drain: forward.drain };
+    let (wraps, own_certificate) = certificate::wraps(&from)?;
+    let renewable = certificate::renewable(&from, &wraps).into_iter().collect();
+    let course = Course { log, watch, drain: forward.drain, renewable };
     let builder = Reactor::builder().limits(course.limits()).observer(course.watch.clone());
     let reactor = builder.build().map_err(|error| explain::plain(&error))?;
     let label = Label::default();
     let addrs = if datagrams {
         forward_datagrams(forward, &reactor, &from, &to)?
     } else {
-        let place = |factory| At::new(label.clone(), factory).telling(log);
-        forward_streams(forward, &reactor, &from, &to, place)?
+        let factory = streams(forward, &reactor, &from, &to)?;
+        let factory = At::new(label.clone(), factory).telling(log);
+        let listener = from.listen_with(&reactor, &wraps, factory);
+        listener.map_err(|error| explain::listening(&from, &error))?.addrs().to_vec()
     };
     let target = name(&to);
     label.set(format!("{} → {target}", at(&from, &addrs[..addrs.len().min(1)])));
     let signals = course.hear(Stop::Engine(reactor.remote()));
     log.say(&format!("forwarding {} → {target}", at(&from, &addrs)));
+    course.tell_certificate(&from, own_certificate, &addrs);
     course.conclude(reactor.run_reporting(), signals.as_ref())
 }
 
@@ -53,13 +59,12 @@ fn go_together(from: &Endpoint, to: &Endpoint) -> Result<bool, Failure> {
     Err(Failure::new(failure::USAGE, sentence).help(help))
 }
 
-fn forward_streams(
+fn streams(
     args: &args::Forward,
     reactor: &Reactor,
     from: &Endpoint,
     to: &Endpoint,
-    place: impl FnOnce(Forward<ToEndpoint>) -> At<Forward<ToEndpoint>>,
-) -> Result<Vec<Addr>, Failure> {
+) -> Result<Forward<ToEndpoint>, Failure> {
     let onward = ToEndpoint::new(to, reactor).map_err(|error| explain::plain(&error))?;
     let mut factory = Forward::to(onward);
     if let Some(after) = args.idle {
@@ -71,9 +76,7 @@ fn forward_streams(
             let _ = remote.stop(); // it may be stopping already
         });
     }
-    let listener = from.listen(reactor, place(factory));
-    let listener = listener.map_err(|error| explain::listening(from, &error))?;
-    Ok(listener.addrs().to_vec())
+    Ok(factory)
 }
 
 fn forward_datagrams(

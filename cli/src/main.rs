@@ -3,6 +3,7 @@
 
 mod above;
 mod args;
+mod certificate;
 mod connect;
 mod course;
 mod escape;

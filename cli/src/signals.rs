@@ -1,5 +1,6 @@
 //! Signals to a server: TERM and INT stop it in order, and so do HUP (its terminal is gone)
-//! and QUIT; a second one at once; USR1 asks for the table of connections.
+//! and QUIT; a second one at once; USR1 asks for the table of connections. Where certificates
+//! can be read again, that is what HUP asks for.
 //! Owns: the thread that waits for them. Never: does anything in a handler itself.
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -54,11 +55,15 @@ impl Signals {
     }
 }
 
-/// Begins to hear. `listing` writes the table.
+/// Reads again what may have changed.
+pub(crate) type ReadAgain = Box<dyn Fn() + Send>;
+
+/// Begins to hear. `listing` writes the table; `again` is what HUP does instead of stopping.
 pub(crate) fn hear(
     stop: Stop,
     now: impl Fn() -> Time + Send + 'static,
     listing: impl Fn() + Send + 'static,
+    again: Option<ReadAgain>,
 ) -> std::io::Result<Signals> {
     let asked = Arc::new(Mutex::new(None));
     let told = asked.clone();
@@ -69,7 +74,7 @@ pub(crate) fn hear(
         let again = told.replace(Asked { signal, since }).is_some();
         stop.ask(again);
     };
-    Ok(Signals { asked, _guard: system::hear(end, listing)? })
+    Ok(Signals { asked, _guard: system::hear(end, listing, again)? })
 }
 
 // The signals are Unix's.
@@ -92,11 +97,13 @@ mod system {
     pub(super) fn hear(
         end: impl Fn(u8) + Send + 'static,
         listing: impl Fn() + Send + 'static,
+        again: Option<super::ReadAgain>,
     ) -> std::io::Result<Guard> {
         let mut signals = Signals::new([SIGINT, SIGTERM, SIGUSR1])?;
         for signal in [SIGHUP, SIGQUIT] {
-            // Under `nohup` it is to stay ignored.
-            if machine::ignores(signal) == Some(false) {
+            // Under `nohup` it is to stay ignored, unless it has a meaning of its own.
+            let wanted = signal == SIGHUP && again.is_some();
+            if wanted || machine::ignores(signal) == Some(false) {
                 signals.add_signal(signal)?;
             }
         }
@@ -105,6 +112,7 @@ mod system {
             for signal in signals.forever() {
                 match signal {
                     SIGUSR1 => listing(),
+                    SIGHUP if again.is_some() => again.iter().for_each(|again| again()),
                     signal => end(signal as u8), // none has more than 15
                 }
             }
@@ -121,6 +129,7 @@ mod system {
     pub(super) fn hear(
         _: impl Fn(u8) + Send + 'static,
         _: impl Fn() + Send + 'static,
+        _: Option<super::ReadAgain>,
     ) -> std::io::Result<Guard> {
         Ok(Guard)
     }

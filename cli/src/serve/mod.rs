@@ -23,6 +23,7 @@ use ropewalk::service::{Chargen, Chat, Daytime, Discard, Echo, Qotd, Time, Times
 use ropewalk::{Addr, DatagramProtocol, Factory, Protocol, Reactor, Socket};
 
 use crate::args::{Model, Serve};
+use crate::certificate;
 use crate::course::Course;
 use crate::explain;
 use crate::failure::Failure;
@@ -51,7 +52,10 @@ pub(crate) fn run(serve: &Serve, log: &Log) -> Result<u8, Failure> {
     };
     let policies = Policies::of(serve, &spots, log)?;
     let watch = Arc::new(Watch::new(log.clone()));
-    let course = Course { log, watch, drain: serve.drain };
+    let renewable = spots.iter();
+    let renewable =
+        renewable.filter_map(|spot| certificate::renewable(&spot.endpoint, &spot.wraps));
+    let course = Course { log, watch, drain: serve.drain, renewable: renewable.collect() };
     let server = Server { serve, service, spots, policies, course };
     match service {
         Service::Echo => server.run(|| Echo),
@@ -238,6 +242,9 @@ impl Server<'_> {
             line.push_str(&format!(" ({} for all)", for_all.join(" and ")));
         }
         self.course.log.say(&line);
+        for (spot, addrs) in spots() {
+            self.course.tell_certificate(&spot.endpoint, spot.own_certificate, addrs);
+        }
         notify::ready();
         if self.service == Service::Timestamp && self.course.log.level() >= Level::Usual {
             self.course.log.say("waiting for connection..");

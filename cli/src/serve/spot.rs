@@ -9,7 +9,7 @@ use ropewalk::error::{Error, ErrorKind, Operation};
 use ropewalk::socket::SOCK_DGRAM;
 
 use crate::args::{self, Model};
-use crate::explain;
+use crate::certificate;
 use crate::failure::{self, Failure};
 use crate::services::Service;
 
@@ -19,6 +19,8 @@ pub(super) struct Spot {
     pub(super) at: Wanted,
     /// The layers of its words.
     pub(super) wraps: Wraps,
+    /// The SHA-256 of the certificate that was made for it.
+    pub(super) own_certificate: Option<[u8; 32]>,
 }
 
 /// What is to listen.
@@ -72,8 +74,8 @@ impl Spot {
             let sentence = "`-` is one session, and needs no thread or process of its own";
             return Err(Failure::new(failure::USAGE, sentence).help("leave out --model"));
         }
-        let wraps = endpoint.wraps().map_err(|error| explain::plain(&error))?;
-        Ok(Spot { endpoint, at, wraps })
+        let (wraps, own_certificate) = certificate::wraps(&endpoint)?;
+        Ok(Spot { endpoint, at, wraps, own_certificate })
     }
 
     /// The sockets that are open already: streams, and datagram sockets.

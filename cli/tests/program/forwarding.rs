@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream, UdpSocket};
 use std::os::unix::net::UnixListener;
 
-use crate::rig::{Peer, Running, Serving, TempPath, WATCHDOG, program, serve};
+use crate::rig::{Certificate, Peer, Running, Serving, TempPath, WATCHDOG, program, serve};
 
 /// `ropewalk forward`, once it listens.
 fn forward<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Serving {
@@ -233,18 +233,4 @@ fn any_size_passes_in_flat_memory_through_tls_on_both_sides() {
 /// The same without a watchdog of the process's own: reading has one.
 fn forward_long<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Serving {
     Serving::started(Running::start_for_long(program(["forward"]).args(arguments)))
-}
-
-/// A certificate for this machine's loopback, signed by itself, with its key in one file.
-struct Certificate(TempPath);
-
-impl Certificate {
-    fn new() -> Certificate {
-        let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
-        let made = rcgen::generate_simple_self_signed(names).unwrap();
-        let path = TempPath::new("certificate");
-        let pem = format!("{}{}", made.cert.pem(), made.signing_key.serialize_pem());
-        std::fs::write(&path.0, pem).unwrap();
-        Certificate(path)
-    }
 }

@@ -10,6 +10,7 @@
 mod activated;
 mod connect;
 mod datagrams;
+mod encrypted;
 mod errors;
 mod forwarding;
 mod log;

@@ -336,3 +336,24 @@ pub(crate) fn is_ready(fd: impl AsFd, flags: PollFlags, within: Duration) -> boo
     let within = Timespec::try_from(within).unwrap();
     poll(&mut [PollFd::new(&fd, flags)], Some(&within)).unwrap() > 0
 }
+
+/// A certificate for this machine's loopback, signed by itself, with its key in one file.
+pub(crate) struct Certificate(pub(crate) TempPath);
+
+impl Certificate {
+    pub(crate) fn new() -> Certificate {
+        let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
+        let made = rcgen::generate_simple_self_signed(names).unwrap();
+        let path = TempPath::new("certificate");
+        let pem = format!("{}{}", made.cert.pem(), made.signing_key.serialize_pem());
+        std::fs::write(&path.0, pem).unwrap();
+        Certificate(path)
+    }
+
+    /// The same in another file.
+    pub(crate) fn copy(of: &Certificate) -> Certificate {
+        let path = TempPath::new("certificate");
+        std::fs::copy(&of.0.0, &path.0).unwrap();
+        Certificate(path)
+    }
+}

@@ -148,6 +148,36 @@ impl Endpoint {
         }
     }
 
+    /// The layers for whoever listens with this certificate, whatever the endpoint says of
+    /// one: what `cert=auto` asks for.
+    ///
+    /// # Errors
+    /// As [`Endpoint::wraps`].
+    #[cfg(feature = "tls")] // as above
+    #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
+    pub fn wraps_showing(&self, identity: &crate::tls::Identity) -> Result<Wraps> {
+        Ok(Wraps {
+            header: self.proxy_header().then_some(PutHeader::Received(None)),
+            tls: self.tls().map(|tls| tls::Tls::showing(tls, identity)).transpose()?,
+        })
+    }
+
+    /// Reads certificates and keys again: connections that come from now on get them, whoever
+    /// holds a clone of these layers.
+    ///
+    /// # Errors
+    /// As [`Endpoint::wraps`]; then what was there before stays.
+    pub fn read_again(&self, wraps: &Wraps) -> Result<()> {
+        let now = self.wraps()?;
+        #[cfg(feature = "tls")] // as above
+        if let (Some(before), Some(now)) = (&wraps.tls, &now.tls) {
+            before.replace(now);
+        }
+        #[cfg(not(feature = "tls"))] // instead of it
+        let _ = (wraps, now);
+        Ok(())
+    }
+
     /// The layers for whoever connects: a PROXY header is sent, TLS is a client's, which asks
     /// for the endpoint's host unless `sni` says otherwise.
     ///

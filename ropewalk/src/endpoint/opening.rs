@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use super::{Endpoint, Passed, Place};
+use super::{Endpoint, Passed, Place, Wraps};
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::protocol::{ClientFactory, Connector, Factory, Listener, Net, StopListening};
 use crate::reactor::Reactor;
@@ -34,12 +34,23 @@ impl Endpoint {
     where
         F: Factory + 'static,
     {
+        self.listen_with(reactor, &self.wraps()?, factory)
+    }
+
+    /// The same with layers that were made before: to be changed while it listens
+    /// ([`read_again`](Endpoint::read_again)), or other ones than its words say.
+    ///
+    /// # Errors
+    /// As [`listen`](Endpoint::listen).
+    pub fn listen_with<F>(&self, reactor: &Reactor, wraps: &Wraps, factory: F) -> Result<Listener>
+    where
+        F: Factory + 'static,
+    {
         if *self.place() == Place::Stdio {
             reactor.open_stdio(factory)?;
             return Ok(Listener::new(Vec::new(), Rc::new(OneConnection)));
         }
         let site = if self.is_open() { None } else { Some(self.site()?) };
-        let wraps = self.wraps()?;
         // What has no words of its own gets no layers, and so costs nothing more.
         match (site, wraps.is_empty()) {
             (Some(at), true) => reactor.listen_with(&at, self.options(), factory),

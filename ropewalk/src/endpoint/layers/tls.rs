@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::options::TlsOptions;
 use crate::protocol::Layers;
-use crate::tls::{Client, Server};
+use crate::tls::{Client, Identity, Server};
 
 /// One side's configuration.
 #[derive(Clone)]
@@ -16,6 +16,19 @@ pub(super) enum Tls {
 impl Tls {
     pub(super) fn server(options: &TlsOptions) -> Result<Tls> {
         Server::from_options(options).map(Tls::Server)
+    }
+
+    pub(super) fn showing(options: &TlsOptions, identity: &Identity) -> Result<Tls> {
+        let options = TlsOptions { cert: None, ..options.clone() };
+        let builder = Server::builder().identity(identity.clone()).options(&options)?;
+        builder.build().map(Tls::Server)
+    }
+
+    /// From now on new connections get what this one has.
+    pub(super) fn replace(&self, with: &Tls) {
+        if let (Tls::Server(server), Tls::Server(with)) = (self, with) {
+            server.replace(with);
+        }
     }
 
     pub(super) fn client(options: &TlsOptions, host: &str) -> Result<Tls> {
