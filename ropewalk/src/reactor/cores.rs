@@ -87,7 +87,8 @@ impl Cores {
     }
 
     /// Listens on TCP with each of them, as [`Reactor::listen_tcp`] does with one. Answers the
-    /// addresses bound: with port 0 they are the same for all, in both families.
+    /// addresses bound: with port 0 they are the same for all, in both families. The others
+    /// listen when [`run`](Cores::run) begins; whoever connects before that is the first one's.
     ///
     /// # Errors
     /// The address cannot be bound; this system shares no port.

@@ -13,7 +13,7 @@ use ropewalk::protocol::{Moment, Phase};
 use ropewalk::testing::{Network, RecordedNet};
 use ropewalk::{Net, Reactor};
 
-use crate::{Echo, WATCHDOG};
+use crate::{Echo, WATCHDOG, run};
 
 const GRACE: Duration = Duration::from_secs(8);
 
@@ -90,12 +90,14 @@ fn a_stop_ends_a_start_that_is_held() {
         std::mem::forget(hook.hold());
         hook.net().call_later(Duration::from_millis(1), Box::new(|net| net.stop()));
     });
-    reactor.on_startup(Phase::During, |_| panic!("the start was ended"));
+    let started = Rc::new(Cell::new(false));
+    let starts = started.clone();
+    reactor.on_startup(Phase::During, move |_| starts.set(true));
     let stopped = Rc::new(Cell::new(false));
     let tells = stopped.clone();
     reactor.on_shutdown(Phase::Before, move |_| tells.set(true));
-    let report = reactor.run_reporting().unwrap();
-    assert!(stopped.get());
+    let report = run(&reactor);
+    assert!(stopped.get() && !started.get());
     assert_eq!(report.late_hooks, 0, "nobody waited for it any longer");
 }
 
@@ -110,11 +112,11 @@ fn a_hold_is_let_go_of_on_any_thread() {
             drop(hold);
         });
     });
-    reactor.on_shutdown(Phase::During, move |_| {
-        assert_eq!(told.try_recv(), Ok("done"));
-    });
+    let seen = Rc::new(Cell::new(None));
+    let sees = seen.clone();
+    reactor.on_shutdown(Phase::During, move |_| sees.set(told.try_recv().ok()));
     reactor.stop();
-    assert_eq!(reactor.run_reporting().unwrap().late_hooks, 0);
+    assert_eq!((run(&reactor).late_hooks, seen.get()), (0, Some("done")));
 }
 
 #[test]
@@ -130,7 +132,8 @@ fn before_the_drain_listeners_accept_and_afterwards_nothing_can_be_opened() {
             let mut client = std::net::TcpStream::connect(at).unwrap();
             client.set_read_timeout(Some(WATCHDOG)).unwrap();
             client.write_all(b"x").unwrap();
-            tell.send(client.read_exact(&mut [0]).is_ok()).unwrap();
+            client.read_exact(&mut [0]).unwrap();
+            tell.send(client).unwrap(); // so that it lives until the stop meets it
             drop(hold);
         });
     });
@@ -140,8 +143,10 @@ fn before_the_drain_listeners_accept_and_afterwards_nothing_can_be_opened() {
         tells.set(true);
     });
     reactor.stop();
-    let report = reactor.run_reporting().unwrap();
-    assert_eq!((told.recv(), done.get(), report.open), (Ok(true), true, 1));
+    let report = run(&reactor);
+    let client = told.recv_timeout(WATCHDOG);
+    assert!(client.is_ok() && done.get());
+    assert_eq!((report.open, report.ended), (1, 1));
 }
 
 #[test]
@@ -155,7 +160,7 @@ fn hooks_that_were_not_called_go_with_their_run() {
         hook.net().on_startup(Phase::Before, move |_| drop(keeps));
     });
     reactor.stop();
-    reactor.run().unwrap();
+    run(&reactor);
     assert_eq!(Rc::strong_count(&held), 1);
 }
 

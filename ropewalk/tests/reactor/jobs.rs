@@ -9,7 +9,7 @@ use ropewalk::error::ErrorKind;
 use ropewalk::testing::RecordedNet;
 use ropewalk::{Error, Net, Reactor, limits};
 
-use crate::WATCHDOG;
+use crate::{WATCHDOG, run};
 
 /// Work waits before it until it is opened.
 #[derive(Clone, Default)]
@@ -58,7 +58,7 @@ fn both_bounds_hold_and_one_more_is_refused() {
     assert!(begun.try_recv().is_err(), "more than there may be at a time");
     gate.open();
     reactor.stop(); // which waits for all of them
-    assert_eq!(reactor.run_reporting().unwrap().left_jobs, 0);
+    assert_eq!(run(&reactor).left_jobs, 0);
     assert_eq!(*over.borrow(), limits::BLOCKING_THREADS + limits::BLOCKING_WAITING);
 }
 
@@ -76,7 +76,7 @@ fn a_panic_of_the_work_is_its_result() {
             net.stop();
         })
         .unwrap();
-    reactor.run().unwrap();
+    run(&reactor);
     assert_eq!(*said.borrow(), "cannot do the work in a thread: it panicked: no such thing");
 }
 
@@ -102,17 +102,22 @@ fn a_stop_leaves_what_is_not_over_at_the_end_of_its_grace() {
         begun.recv_timeout(WATCHDOG).unwrap();
     }
     reactor.drain(Duration::from_millis(5));
-    let report = reactor.run_reporting().unwrap();
+    let report = run(&reactor);
     assert_eq!(report.left_jobs, limits::BLOCKING_THREADS + 2);
     assert_eq!(*results.borrow(), vec![ErrorKind::Stopped; limits::BLOCKING_THREADS + 2]);
     // Those that run go on alone; the two that had not begun never do.
     gate.open();
     assert!(begun.recv().is_err());
     // And the reactor has threads for new work.
-    reactor
-        .run_in_thread(|| 7, |net, result| assert_eq!((result.unwrap(), net.stop()), (7, ())))
-        .unwrap();
-    assert_eq!(reactor.run_reporting().unwrap().left_jobs, 0);
+    let seen = Rc::new(Cell::new(None));
+    let sees = seen.clone();
+    let then = move |net: &dyn Net, result: ropewalk::Result<u8>| {
+        sees.set(result.ok());
+        net.stop();
+    };
+    reactor.run_in_thread(|| 7, then).unwrap();
+    assert_eq!(run(&reactor).left_jobs, 0);
+    assert_eq!(seen.get(), Some(7));
 }
 
 #[test]

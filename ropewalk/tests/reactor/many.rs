@@ -11,7 +11,7 @@ use ropewalk::Reactor;
 use ropewalk::error::ErrorKind;
 use ropewalk::limits::Limits;
 
-use crate::Echo;
+use crate::{Echo, run};
 
 /// Serves one client, which says that it was answered.
 fn serves_one() {
@@ -25,7 +25,7 @@ fn serves_one() {
         remote.stop().unwrap();
         assert_eq!(client.read(&mut [0]).unwrap(), 0);
     });
-    let report = reactor.run_reporting().unwrap();
+    let report = run(&reactor);
     client.join().unwrap();
     assert_eq!((report.open, report.ended, report.cut), (1, 1, 0));
 }
@@ -51,11 +51,11 @@ fn a_reactor_runs_inside_another_ones_callback() {
             tells.set(true);
             net.stop();
         });
-        inner.run().unwrap();
+        run(&inner);
         assert_eq!(this.run().unwrap_err().kind(), ErrorKind::AlreadyRunning);
         net.stop();
     });
-    outer.run().unwrap();
+    run(&outer);
     assert!(ran.get());
 }
 
@@ -71,7 +71,7 @@ fn a_stop_before_the_run_is_kept_and_a_second_one_changes_nothing() {
             net.stop();
         });
         reactor.stop();
-        reactor.run().unwrap();
+        run(&reactor);
         assert!(started.get(), "what was to be done at the start was done");
     }
 }
@@ -88,5 +88,5 @@ fn a_grace_of_nothing_ends_a_stop_that_waits() {
         let cut = move |_: &dyn ropewalk::Net| remote.drain(Duration::ZERO).unwrap();
         net.call_later(Duration::from_millis(1), Box::new(cut));
     });
-    assert_eq!(reactor.run_reporting().unwrap().late_hooks, 1);
+    assert_eq!(run(&reactor).late_hooks, 1);
 }

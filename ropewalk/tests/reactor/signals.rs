@@ -16,7 +16,7 @@ use ropewalk::protocol::Phase;
 use ropewalk::reactor::Signal;
 use ropewalk::{Net, Reactor};
 
-use crate::WATCHDOG;
+use crate::{WATCHDOG, run};
 
 fn raise(signal: Signal) {
     // SAFETY: it has no precondition, and each signal here is listened to.
@@ -53,7 +53,7 @@ fn a_signal_is_a_call_on_the_loop_until_its_guard_is_dropped() {
             .unwrap();
         assert_ne!(action(Signal::USR1), libc::SIG_DFL);
         reactor.call_when_running(|_| raise(Signal::USR1));
-        reactor.run().unwrap();
+        run(&reactor);
         assert_eq!(calls.get(), 3);
         drop(guard);
         assert_eq!(action(Signal::USR1), libc::SIG_DFL);
@@ -76,7 +76,7 @@ fn several_may_listen_and_the_last_one_puts_it_back() {
     let first = reactor.on_signal(Signal::USR2, hears(1)).unwrap();
     let second = reactor.on_signal(Signal::USR2, hears(2)).unwrap();
     reactor.call_when_running(|_| raise(Signal::USR2));
-    reactor.run().unwrap();
+    run(&reactor);
     assert_eq!(heard.get(), 3);
     drop(first);
     assert_ne!(action(Signal::USR2), libc::SIG_DFL);
@@ -115,7 +115,7 @@ fn no_system_call_is_interrupted() {
     ours.write_all(b"x").unwrap();
     assert_eq!(reader.join().unwrap().unwrap(), 1);
     remote.stop().unwrap();
-    reactor.run().unwrap();
+    run(&reactor);
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn a_first_signal_stops_in_order_and_a_second_one_cuts() {
         told.recv_timeout(WATCHDOG).unwrap();
         raise(Signal::INT);
     });
-    assert_eq!(reactor.run_reporting().unwrap().late_hooks, 1);
+    assert_eq!(run(&reactor).late_hooks, 1);
     second.join().unwrap();
     drop(signals);
     assert_eq!((action(Signal::TERM), action(Signal::INT)), (libc::SIG_DFL, libc::SIG_DFL));

@@ -59,14 +59,16 @@ fn test_every_iteration() {
 
 #[test]
 fn test_stop_at_once_later() {
-    let reactor = Reactor::new().unwrap();
-    let every = Every::from(Duration::from_secs(1)).not_at_once();
-    let looping = reactor.call_every(every, |_| panic!("it was stopped"));
+    let (reactor, seen) = (Reactor::new().unwrap(), Seen::default());
+    let every = Every::from(MS * 2).not_at_once();
+    let calls = seen.clone();
+    let looping = reactor.call_every(every, move |_| calls.put(()));
     reactor.call_later(Duration::ZERO, move |net| {
         looping.stop();
-        net.call_later(Duration::ZERO, Box::new(|net| net.stop()));
+        net.call_later(MS * 4, Box::new(|net| net.stop()));
     });
     run(&reactor);
+    assert!(seen.all().is_empty());
 }
 
 /// A call that is busy is not made again before it is over.

@@ -134,7 +134,8 @@ fn test_interaction_between_different_events() {
         assert!(removes.borrow().as_ref().unwrap().remove());
         hook.net().on_shutdown(Phase::During, move |_| adds.put("added"));
     });
-    let handle = reactor.on_shutdown(Phase::Before, |_| panic!("removed"));
+    let never = seen.clone();
+    let handle = reactor.on_shutdown(Phase::Before, move |_| never.put("removed"));
     removed.replace(Some(handle));
     reactor.on_shutdown(Phase::Before, move |_| stop.put("stop"));
     run(&reactor);
