@@ -77,7 +77,9 @@ impl<D: Driver> Net for Engine<D> {
     }
 
     fn call_when_running(&self, f: Box<dyn FnOnce(&dyn Net)>) {
-        if self.hooks.is_started() {
+        if cfg!(broken = "call_nests") {
+            f(self);
+        } else if self.hooks.is_started() {
             self.task(Task::Call(f));
         } else {
             self.hook(Moment::Startup(Phase::After), Box::new(|hook| f(hook.net())));
