@@ -309,7 +309,9 @@ pub struct Traffic {
 /// is done with it before the layer's own method has returned.
 #[derive(Debug)]
 pub struct Up<'d> {
-    items: Vec<UpItem<'d>>,
+    /// The commonest call hands up one thing: that takes no list.
+    first: Option<UpItem<'d>>,
+    further: Vec<UpItem<'d>>,
     context: &'d Context,
 }
 
@@ -331,45 +333,53 @@ pub enum UpItem<'d> {
 impl<'d> Up<'d> {
     /// Collects what a layer hands up.
     pub fn new(context: &'d Context) -> Up<'d> {
-        Up { items: Vec::new(), context }
+        Up { first: None, further: Vec::new(), context }
     }
 
     /// This layer is ready for what is above.
     pub fn made(&mut self) {
-        self.items.push(UpItem::Made);
+        self.push(UpItem::Made);
     }
 
     /// The end of input.
     pub fn eof(&mut self) {
-        self.items.push(UpItem::Eof);
+        self.push(UpItem::Eof);
     }
 
     /// Something for the protocol, past the layers above.
     pub fn event(&mut self, event: Event) {
-        self.items.push(UpItem::Event(event));
+        self.push(UpItem::Event(event));
     }
 
     /// Part of what was received, without a copy.
     pub fn pass(&mut self, data: &'d [u8]) {
         if !data.is_empty() {
-            self.items.push(UpItem::Passed(data));
+            self.push(UpItem::Passed(data));
         }
     }
 
     /// A buffer, lent by the engine: what is appended goes up.
     pub fn bytes(&mut self) -> &mut Vec<u8> {
-        if !matches!(self.items.last(), Some(UpItem::Bytes(_))) {
-            self.items.push(UpItem::Bytes(self.context.take_scratch()));
+        let last = self.further.last().or(self.first.as_ref());
+        if !matches!(last, Some(UpItem::Bytes(_))) {
+            self.push(UpItem::Bytes(self.context.take_scratch()));
         }
-        match self.items.last_mut() {
+        match self.further.last_mut().or(self.first.as_mut()) {
             Some(UpItem::Bytes(bytes)) => bytes,
             _ => unreachable!("pushed above"),
         }
     }
 
     /// What was handed up.
-    pub fn into_items(self) -> Vec<UpItem<'d>> {
-        self.items
+    pub fn into_items(self) -> impl Iterator<Item = UpItem<'d>> {
+        self.first.into_iter().chain(self.further)
+    }
+
+    fn push(&mut self, item: UpItem<'d>) {
+        match self.first {
+            None => self.first = Some(item),
+            Some(_) => self.further.push(item),
+        }
     }
 }
 

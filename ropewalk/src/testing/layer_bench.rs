@@ -290,7 +290,7 @@ impl LayerBench {
         call(layer, &mut below, &mut up);
         layer.flush(&mut below);
         // Above a connection that has failed nothing is delivered any more.
-        for item in up.into_items().into_iter().filter(|_| !self.wire.has(DEAD)) {
+        for item in up.into_items().filter(|_| !self.wire.has(DEAD)) {
             match item {
                 UpItem::Made => self.above.made = true,
                 UpItem::Passed(data) => self.above.bytes.extend_from_slice(data),

@@ -360,7 +360,7 @@ mod tests {
         let mut up = Up::new(&context);
         let mut below = Below::new(&mut [], &mut wire, &context);
         ProxyHeader::new().received(&mut below, &data, &mut up);
-        let items = up.into_items();
+        let items: Vec<_> = up.into_items().collect();
         use crate::protocol::UpItem::{Made, Passed};
         match &items[..] {
             [Made, Passed(rest)] => assert_eq!(rest.as_ptr_range().end, data.as_ptr_range().end),
