@@ -17,7 +17,7 @@
 //! | `shutdown_write` | the same, and reading goes on |
 //! | `abort` | a reset, and `Aborted` |
 //! | the peer's `close_notify` | `eof_received` |
-//! | the peer's end without it | [`Kind::Truncated`](crate::protocol::Kind::Truncated), source [`Error::Cut`] |
+//! | the peer's end without it | [`Kind::Truncated`], source [`Error::Cut`] |
 //! | a record that was tampered with | an alert, then `Failed` by the peer, source [`Error::Broken`]; what came before it is delivered |
 //!
 //! Renegotiation is refused, 0-RTT is off (what comes by it may be somebody's replay), keys may
