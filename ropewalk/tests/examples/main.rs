@@ -7,6 +7,8 @@
 #![cfg(target_os = "linux")] // where the ports of a process can be looked up
 
 mod clients;
+#[cfg(feature = "tls")] // its example is built with it
+mod encrypted;
 mod futures;
 mod program;
 

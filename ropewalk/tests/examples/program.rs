@@ -80,6 +80,11 @@ impl Program {
         address.unwrap_or_else(|| panic!("no address: {line:?}")).to_owned()
     }
 
+    /// Types this.
+    pub(crate) fn say(&mut self, input: &str) {
+        self.child.stdin.as_mut().unwrap().write_all(input.as_bytes()).unwrap();
+    }
+
     /// Types this, and gives all that it says until its end, which is in order.
     pub(crate) fn talk(mut self, input: &str) -> String {
         self.child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
