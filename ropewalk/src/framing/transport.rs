@@ -30,7 +30,10 @@ pub(super) enum Told<'a> {
     Refused(&'a FrameError, &'a [u8]),
 }
 
-/// A [`Transport`] (it derefs to one) that sends frames and can leave off reading them.
+/// A [`Transport`] that sends frames and can leave off reading them.
+///
+/// It derefs to the transport, so that all of its methods are here; a function that takes
+/// `&mut dyn Transport` (as `tls::start_tls` does) is given `&mut **transport`.
 pub struct FrameTransport<'a, R> {
     transport: &'a mut dyn Transport,
     state: &'a mut State<R>,

@@ -17,6 +17,7 @@ mod benches;
 mod closing;
 mod configuring;
 mod handshake;
+mod lines;
 mod meet;
 mod middle;
 mod records;
