@@ -250,6 +250,7 @@ impl Connection {
             && self.wire.has(EOF_TOLD)
             && self.left_unsent() <= last_words as u64
         {
+            self.wire.out = None;
             return self.wire.set(DONE);
         }
         if self.wire.has(CONNECTING | CLOSING) || cfg!(broken = "reset_drops_input") {

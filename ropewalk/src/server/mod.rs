@@ -121,6 +121,8 @@ mod serving;
 mod shutdown;
 mod stream;
 mod threads;
+#[cfg(feature = "tls")] // what the default build does not need
+mod tls;
 mod worker;
 mod writer;
 
@@ -143,6 +145,8 @@ pub use serving::Server;
 pub use shutdown::ShutdownHandle;
 pub use stream::{StreamRequest, StreamRequestHandler};
 pub use threads::ThreadServer;
+#[cfg(feature = "tls")] // as above
+pub use tls::{OverTls, TlsStream, over_tls};
 pub use writer::StreamWriter;
 
 /// Serves TCP, one connection after another.

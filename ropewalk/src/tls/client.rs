@@ -161,7 +161,7 @@ impl ClientBuilder {
 
     /// The protocols that are spoken, the most wanted first (ALPN). A server that speaks
     /// others only refuses; one that knows no ALPN does not, so look at
-    /// [`Tls::alpn`] where it matters.
+    /// [`Session::alpn`] where it matters.
     #[must_use]
     pub fn alpn<P: AsRef<[u8]>>(mut self, protocols: impl IntoIterator<Item = P>) -> ClientBuilder {
         self.alpn = protocols.into_iter().map(|name| name.as_ref().to_vec()).collect();

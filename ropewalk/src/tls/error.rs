@@ -4,6 +4,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::io;
 
 use rustls::{AlertDescription, CertificateError, PeerIncompatible};
 
@@ -96,6 +97,11 @@ impl Error {
     /// The cause of an end, if TLS was it.
     pub fn of(why: &Reason) -> Option<&Error> {
         why.source()?.downcast_ref()
+    }
+
+    /// The cause of a blocking stream's failure, if TLS was it.
+    pub fn of_io(error: &io::Error) -> Option<&Error> {
+        error.get_ref()?.downcast_ref()
     }
 
     /// Whether it is about whom the certificates belong to and who believes them, rather than
@@ -319,6 +325,19 @@ impl Error {
 }
 
 impl StdError for Error {}
+
+impl From<Error> for io::Error {
+    /// `UnexpectedEof` where the input ended too early, else `InvalidData`;
+    /// [`Error::of_io`] undoes it.
+    fn from(error: Error) -> io::Error {
+        let kind = match error {
+            Error::Cut | Error::HandshakeCut => io::ErrorKind::UnexpectedEof,
+            Error::BadName(_) => io::ErrorKind::InvalidInput,
+            _ => io::ErrorKind::InvalidData,
+        };
+        io::Error::new(kind, error)
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -44,7 +44,7 @@
 //! struct Hello;
 //! impl Protocol for Hello {
 //!     fn connection_made(&mut self, transport: &mut dyn Transport) {
-//!         let version = with_layer(transport, |tls: &mut Tls| tls.version());
+//!         let version = with_layer(transport, |tls: &mut Tls| tls.agreed()?.version());
 //!         assert_eq!(version.flatten(), Some("TLSv1.3"));
 //!         transport.write(b"hello");
 //!     }
@@ -83,9 +83,8 @@ pub use client::{Client, ClientBuilder};
 pub use error::Error;
 pub use identity::Identity;
 pub use rustls;
-use rustls::pki_types::CertificateDer;
 pub use server::{Server, ServerBuilder};
-pub(crate) use session::Session;
+pub use session::Session;
 pub use trust::sha256;
 
 use crate::protocol::{Below, Kind, Layer, Reason, Transport, Up};
@@ -159,10 +158,10 @@ pub fn start_tls(transport: &mut dyn Transport, mut layer: Tls, rest: &[u8]) {
 /// struct Whois;
 /// impl Protocol for Whois {
 ///     fn connection_made(&mut self, transport: &mut dyn Transport) {
-///         let spoken = with_layer(transport, |tls: &mut Tls| {
-///             (tls.version(), tls.alpn().map(<[u8]>::to_vec), tls.is_resumed())
+///         with_layer(transport, |tls: &mut Tls| {
+///             let Some(agreed) = tls.agreed() else { return };
+///             println!("{:?} {:?} {}", agreed.version(), agreed.alpn(), agreed.is_resumed());
 ///         });
-///         println!("{spoken:?}");
 ///     }
 ///     fn data_received(&mut self, _: &mut dyn Transport, _: &[u8]) {}
 /// }
@@ -199,45 +198,8 @@ impl Tls {
         }
     }
 
-    /// `TLSv1.2` or `TLSv1.3`.
-    pub fn version(&self) -> Option<&'static str> {
-        self.agreed()?.version()
-    }
-
-    /// The cipher suite, by its name in the registry.
-    #[doc(alias = "cipher")]
-    pub fn cipher_suite(&self) -> Option<&'static str> {
-        self.agreed()?.cipher_suite()
-    }
-
-    /// The protocol that was agreed on (ALPN); `None` if one end named none.
-    #[doc(alias = "negotiatedProtocol")]
-    #[doc(alias = "selected_alpn_protocol")]
-    pub fn alpn(&self) -> Option<&[u8]> {
-        self.agreed()?.alpn()
-    }
-
-    /// The name that the client asked for, at the server's end (SNI).
-    #[doc(alias = "server_hostname")]
-    pub fn server_name(&self) -> Option<&str> {
-        self.agreed()?.asked_for()
-    }
-
-    /// The certificates that the peer showed, its own first, as DER. Without one, or before
-    /// the handshake is done, none.
-    #[doc(alias = "getPeerCertificate")]
-    #[doc(alias = "getpeercert")]
-    pub fn peer_certificates(&self) -> &[CertificateDer<'static>] {
-        self.agreed().map(Session::peer_certificates).unwrap_or_default()
-    }
-
-    /// Whether an earlier session was gone on with.
-    #[doc(alias = "session_reused")]
-    pub fn is_resumed(&self) -> bool {
-        self.agreed().is_some_and(Session::is_resumed)
-    }
-
-    fn agreed(&self) -> Option<&Session> {
+    /// What was agreed on; `None` before the handshake is done.
+    pub fn agreed(&self) -> Option<&Session> {
         self.session.as_ref().ok().filter(|session| session.is_established())
     }
 

@@ -18,8 +18,9 @@ use crate::limits;
 /// How many bytes tell what a peer speaks that speaks no TLS.
 const FIRST_BYTES: usize = 8;
 
-/// One session.
-pub(crate) struct Session {
+/// One session, and what its two ends agreed on: of a [`Tls`](super::Tls) layer, or of a
+/// blocking `server::TlsStream`.
+pub struct Session {
     tls: Connection,
     /// Written and not yet in a record.
     plain: Vec<u8>,
@@ -199,7 +200,8 @@ impl Session {
 
     // What the two agreed on.
 
-    pub(crate) fn version(&self) -> Option<&'static str> {
+    /// `TLSv1.2` or `TLSv1.3`.
+    pub fn version(&self) -> Option<&'static str> {
         Some(match self.tls.protocol_version()? {
             ProtocolVersion::TLSv1_2 => "TLSv1.2",
             ProtocolVersion::TLSv1_3 => "TLSv1.3",
@@ -207,26 +209,38 @@ impl Session {
         })
     }
 
-    pub(crate) fn cipher_suite(&self) -> Option<&'static str> {
+    /// The cipher suite, by its name in the registry.
+    #[doc(alias = "cipher")]
+    pub fn cipher_suite(&self) -> Option<&'static str> {
         self.tls.negotiated_cipher_suite()?.suite().as_str()
     }
 
-    pub(crate) fn alpn(&self) -> Option<&[u8]> {
+    /// The protocol that was agreed on (ALPN); `None` if one end named none.
+    #[doc(alias = "negotiatedProtocol")]
+    #[doc(alias = "selected_alpn_protocol")]
+    pub fn alpn(&self) -> Option<&[u8]> {
         self.tls.alpn_protocol()
     }
 
-    pub(crate) fn asked_for(&self) -> Option<&str> {
+    /// The name that the client asked for, at the server's end (SNI).
+    #[doc(alias = "server_hostname")]
+    pub fn server_name(&self) -> Option<&str> {
         match &self.tls {
             Connection::Server(server) => server.server_name(),
             Connection::Client(_) => None,
         }
     }
 
-    pub(crate) fn peer_certificates(&self) -> &[CertificateDer<'static>] {
+    /// The certificates that the peer showed, its own first, as DER; none if it showed none.
+    #[doc(alias = "getPeerCertificate")]
+    #[doc(alias = "getpeercert")]
+    pub fn peer_certificates(&self) -> &[CertificateDer<'static>] {
         self.tls.peer_certificates().unwrap_or_default()
     }
 
-    pub(crate) fn is_resumed(&self) -> bool {
+    /// Whether an earlier session was gone on with.
+    #[doc(alias = "session_reused")]
+    pub fn is_resumed(&self) -> bool {
         self.tls.handshake_kind() == Some(HandshakeKind::Resumed)
     }
 }

@@ -26,6 +26,10 @@ mod stacked;
 pub use folder::Folder;
 pub use kind::Kind;
 pub use log::{Call, Kept, Log, WATCHDOG};
+#[allow(unused_imports, reason = "of tests with other people's programs")]
+pub use needs::{has, python};
 pub use peer::Peer;
 pub use script::Script;
+#[allow(unused_imports, reason = "of tests with reactors of their own")]
+pub use script::ScriptedFactory;
 pub use serve::{Rig, dial_socket, on, on_every_engine, on_with};

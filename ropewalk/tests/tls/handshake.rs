@@ -18,6 +18,7 @@ type Agreement = (Option<&'static str>, Option<String>, Option<String>, Vec<[u8;
 fn agreement(transport: &mut dyn Transport) -> Agreement {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     with_layer(transport, |tls: &mut Tls| {
+        let tls = tls.agreed().unwrap();
         let suite = tls.cipher_suite().unwrap();
         assert!(suite.starts_with("TLS"), "{suite}");
         let shown = tls.peer_certificates().iter().map(|der| sha256(der)).collect();

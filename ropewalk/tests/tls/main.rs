@@ -14,11 +14,13 @@
 mod rig;
 
 mod benches;
+mod blocking;
 mod closing;
 mod configuring;
 mod handshake;
 mod lines;
 mod meet;
 mod middle;
+mod peers;
 mod records;
 mod refusals;

@@ -25,7 +25,7 @@ fn rest_of(line: &Mutex<Vec<u8>>, whole: &[u8], data: &[u8]) -> Option<Vec<u8>> 
 fn mail(tls: Server, encrypted: &Kept<bool>) -> Script {
     let (encrypted, line) = (encrypted.clone(), Mutex::default());
     Script::new().data(move |transport, data| {
-        let layer = with_layer(transport, |tls: &mut Tls| tls.version().is_some());
+        let layer = with_layer(transport, |tls: &mut Tls| tls.agreed().is_some());
         if layer.is_some() {
             encrypted.put(layer == Some(true));
             transport.write(data);
