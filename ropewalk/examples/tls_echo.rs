@@ -21,7 +21,7 @@ struct Shown(Echo);
 impl Protocol for Shown {
     fn connection_made(&mut self, transport: &mut dyn Transport) {
         let peer = transport.peer_addr();
-        let version = with_layer(transport, |tls: &mut Tls| tls.version()).flatten();
+        let version = with_layer(transport, |tls: &mut Tls| tls.agreed()?.version()).flatten();
         println!("...connected from {peer} by {}", version.unwrap_or("nothing"));
     }
 
