@@ -152,8 +152,10 @@ impl Writing {
                 break error;
             }
             match recv(&self.pair, &mut buffer) {
-                Ok(0) => return end_output(self.output, self.is_standard),
+                // The layer knows before the pair does, so that the end of all is told from
+                // the end of our direction: after it, standard output is left as it was.
                 Ok(_) if self.shared.is_over.load(Ordering::Acquire) => return,
+                Ok(0) => return end_output(self.output, self.is_standard),
                 Ok(count) => match self.write_all(&buffer[..count]) {
                     Ok(()) => self.tell_taken(count),
                     Err(error) => break error,

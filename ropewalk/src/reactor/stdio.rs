@@ -23,10 +23,11 @@ impl Reactor {
     /// nothing to put back, however it ends. Two threads read and write; the one that reads
     /// may be a piece ahead, and what it has read then is gone with the connection.
     ///
-    /// When our direction ends, by `shutdown_write` or `close`, whoever reads a piped standard
-    /// output sees its end: `println!` then goes to `/dev/null`. (Not on Windows: there the end
-    /// of the process is the pipe's.) The peer's address has no name; the factory's layers work
-    /// as on any connection. The connector's `connect` does nothing.
+    /// When our direction ends by `shutdown_write`, whoever reads a piped standard output sees
+    /// its end: `println!` then goes to `/dev/null`. (Not on Windows: there the end of the
+    /// process is the pipe's.) After a `close` it is left as it was, and may be printed to. The
+    /// peer's address has no name; the factory's layers work as on any connection. The
+    /// connector's `connect` does nothing.
     ///
     /// # Errors
     /// The system has no descriptor left for the pair of sockets between.

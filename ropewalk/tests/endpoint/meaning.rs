@@ -5,7 +5,7 @@ use std::time::Duration;
 use ropewalk::endpoint::{Endpoint, GRAMMAR, nearest};
 use ropewalk::options::{Cert, SocketOptions, TlsOptions};
 
-use crate::parsed;
+use crate::{parsed, refused};
 
 /// As written, as displayed.
 const FORMS: &[(&str, &str)] = &[
@@ -231,4 +231,34 @@ fn the_grammar_names_every_option_that_an_error_names() {
 fn the_nearest_word_is_there_for_other_words_too() {
     assert_eq!(nearest("ehco", ["timestamp", "echo", "discard"]), Some("echo"));
     assert_eq!("tpc:80".parse::<Endpoint>().unwrap_err().label(), "did you mean `tcp`?");
+}
+
+/// What Twisted answers with an error of Python's is answered with its place and a remedy.
+#[test]
+fn what_is_a_traceback_there_has_a_place_and_a_remedy_here() {
+    for (text, place, cause, remedy) in [
+        ("tcp", 3..3, "nothing follows `tcp`", "an address is missing"),
+        ("tcp:http", 4..8, "`http` is not a port", "write `http:PORT`"),
+        ("tcp:80:foo=1", 7..10, "unknown option `foo` in endpoint", "`tcp` has backlog"),
+        (r"tcp:80\", 4..7, r"`80\` is not a port", ""),
+        ("", 0..0, "the endpoint is empty", "write a port, such as `8080`"),
+        ("unix:/x:mode=999", 13..16, "`mode` is octal", "write `mode=0660`"),
+        ("tcp:99999", 4..9, "port 99999 is out of range", ""),
+        ("tcp:-1", 4..6, "`-1` is not a port", ""),
+        ("tcp:h:80:timeout=0.5", 17..20, "a time is a whole number", "write 1500ms"),
+    ] {
+        let error = refused(text);
+        assert_eq!(error.span(), place, "{error:#}");
+        assert!(error.label().contains(remedy), "{error:#}");
+        assert!(error.cause().starts_with(cause), "{error:#}");
+    }
+    // What is an error there and is meant here.
+    assert_eq!(parsed("80").to_string(), "tcp:80");
+    assert_eq!(parsed("nope:1").to_string(), "tcp:nope:1");
+    assert_eq!(parsed("TCP:80").to_string(), "tcp:80");
+    assert_eq!(parsed("systemd:INET:0").to_string(), "systemd:0");
+    assert_eq!(
+        parsed("tcp:h:80,timeout=500ms").options().timeout,
+        Some(Duration::from_millis(500))
+    );
 }
