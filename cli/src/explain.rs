@@ -279,7 +279,12 @@ pub(crate) fn ended(
         return refused_by_tls(endpoint, error);
     }
     match why.kind() {
-        Kind::Reset | Kind::Truncated => {
+        Kind::Truncated => {
+            let sentence = format!("{with} ended {after}, and did not say that it was all");
+            Failure::new(failure::RESET, sentence)
+                .help("what came before is printed, and may be cut")
+        }
+        Kind::Reset => {
             let said = why.to_string();
             let symbol = said.split_once('(').and_then(|(_, rest)| rest.split_once(')'));
             let symbol = symbol.map_or(String::new(), |(symbol, _)| format!(" ({symbol})"));

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ropewalk::clock::Time;
 use ropewalk::protocol::{Connector, Deadline, Kind, Net, Reason};
+use ropewalk::tls;
 
 use crate::figures;
 use crate::limits::{RETRY_PAUSE, RETRY_PAUSE_MAX};
@@ -60,9 +61,12 @@ impl Retry {
     }
 }
 
-/// What no server that comes up would change: a right that is missing, another kind of socket.
-/// A name may be unknown only until its machine is there.
+/// What no server that comes up would change: a right that is missing, another kind of socket,
+/// a certificate that is not believed. A name may be unknown only until its machine is there.
 fn is_lasting(why: &Reason) -> bool {
+    if tls::Error::of(why).is_some() {
+        return true;
+    }
     let said = why.to_string();
     ["(EACCES)", "(EPERM)", "(EPROTOTYPE)"].iter().any(|symbol| said.contains(symbol))
 }

@@ -47,6 +47,9 @@ fn whoever_is_not_believed_ends_it_with_5_and_a_remedy() {
     assert!(said.contains("help: ") && said.contains("pin=SHA256"), "{said}");
     let (code, _, said) = connect(&format!("{endpoint},pin={}", "ab".repeat(32)), "");
     assert_eq!(code, Some(5), "{said}");
+    // Waiting would not change that: far within the time it ends.
+    let ended = Running::start(&mut program(["connect", &endpoint, "--retry", "1h"])).finish();
+    assert_eq!(ended.code, Some(5), "{}", ended.said);
     let (code, answer, _) = connect(&format!("{endpoint},insecure"), "hello");
     assert_eq!((code, &answer[..]), (Some(0), "hello"));
 }
