@@ -9,6 +9,7 @@ use ropewalk::endpoint::{Endpoint, Place};
 use ropewalk::policy::IpNetwork;
 
 use crate::failure::{self, EXIT_CODES, Failure};
+use crate::family::Family;
 use crate::figures::{parse_rate, parse_seconds, parse_time};
 use crate::log::Level;
 
@@ -78,6 +79,8 @@ pub(crate) struct Serve {
     /// little is said of it, since standard error may be the peer's as well.
     #[arg(required_unless_present = "list", value_name = "ENDPOINT")]
     pub(crate) endpoints: Vec<String>,
+    #[command(flatten)]
+    pub(crate) family: Family,
     /// What runs the connections.
     #[arg(long, value_enum, default_value_t = Model::Reactor)]
     pub(crate) model: Model,
@@ -189,6 +192,8 @@ pub(crate) struct Connect {
     /// Where to: `PORT`, `HOST:PORT`, `unix:PATH`, `udp:HOST:PORT`, …: see `ropewalk help
     /// endpoints`.
     pub(crate) endpoint: String,
+    #[command(flatten)]
+    pub(crate) family: Family,
     /// What the end of standard input does to the connection.
     #[arg(long, value_enum, value_name = "WHAT", default_value_t = OnEof::Shutdown)]
     pub(crate) on_eof: OnEof,

@@ -9,6 +9,7 @@ mod course;
 mod escape;
 mod explain;
 mod failure;
+mod family;
 mod figures;
 mod forward;
 mod help;

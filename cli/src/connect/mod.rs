@@ -120,6 +120,7 @@ impl<'a> Plan<'a> {
         }
         let mut options = endpoint.options().clone();
         options.timeout = options.timeout.or(connect.timeout); // what the endpoint says is nearer
+        connect.family.connect(&endpoint, &target, &mut options)?;
         let manner = Manner {
             on_eof: connect.on_eof,
             prompt: connect.prompt,

@@ -43,7 +43,7 @@ pub(crate) fn run(serve: &Serve, log: &Log) -> Result<u8, Failure> {
     }
     let service = Service::named(serve.service.as_deref().unwrap_or_default())?;
     serve.check(service)?;
-    let spots = Spot::read(&serve.endpoints, service, serve.model)?;
+    let spots = Spot::read(serve, service)?;
     let is_session = spots.iter().any(|spot| matches!(spot.at, Wanted::Session));
     // Whoever starts a program for one session may have made its standard error the peer's.
     let log = &match log.level() {

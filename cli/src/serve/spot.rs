@@ -8,7 +8,7 @@ use ropewalk::endpoint::{Endpoint, Place, Wraps};
 use ropewalk::error::{Error, ErrorKind, Operation};
 use ropewalk::socket::SOCK_DGRAM;
 
-use crate::args::{self, Model};
+use crate::args::{self, Model, Serve};
 use crate::certificate;
 use crate::failure::{self, Failure};
 use crate::services::Service;
@@ -35,15 +35,9 @@ pub(super) enum Wanted {
 
 impl Spot {
     /// Reads all of them: a slip in the last leaves nothing listening.
-    pub(super) fn read(
-        texts: &[String],
-        service: Service,
-        model: Model,
-    ) -> Result<Vec<Spot>, Failure> {
-        let spots: Vec<Spot> = texts
-            .iter()
-            .map(|text| Spot::new(args::endpoint(text)?, service, model))
-            .collect::<Result<_, _>>()?;
+    pub(super) fn read(serve: &Serve, service: Service) -> Result<Vec<Spot>, Failure> {
+        let read = |text: &String| Spot::new(args::endpoint(text)?, service, serve);
+        let spots: Vec<Spot> = serve.endpoints.iter().map(read).collect::<Result<_, _>>()?;
         let is_session = |spot: &Spot| matches!(spot.at, Wanted::Session);
         if spots.len() > 1 && spots.iter().any(is_session) {
             let sentence = "`-` is one session, whose end is the program's";
@@ -53,12 +47,22 @@ impl Spot {
         Ok(spots)
     }
 
-    fn new(endpoint: Endpoint, service: Service, model: Model) -> Result<Spot, Failure> {
+    fn new(endpoint: Endpoint, service: Service, serve: &Serve) -> Result<Spot, Failure> {
+        let (model, family) = (serve.model, serve.family);
         let at = match endpoint.place() {
             Place::Udp(_) | Place::Unixgram(_) => Wanted::Datagrams(endpoint.datagram_site()?),
             Place::Fd(_) | Place::Systemd(_) => Wanted::Open,
             Place::Stdio => Wanted::Session,
             _ => Wanted::Stream(endpoint.site()?),
+        };
+        let at = match at {
+            Wanted::Stream(Site::Tcp(at)) => {
+                Wanted::Stream(Site::Tcp(family.listen(&endpoint, at)?))
+            }
+            Wanted::Datagrams(DatagramSite::Udp(at)) => {
+                Wanted::Datagrams(DatagramSite::Udp(family.listen(&endpoint, at)?))
+            }
+            other => family.refuse(&endpoint).map(|()| other)?,
         };
         if matches!(at, Wanted::Datagrams(_)) && !service.has_datagrams() {
             let sentence = format!("{endpoint} has no connections, which {} needs", service.name());

@@ -12,6 +12,7 @@ mod connect;
 mod datagrams;
 mod encrypted;
 mod errors;
+mod family;
 mod forwarding;
 mod log;
 mod notes;

@@ -10,7 +10,7 @@ use ropewalk::service::Echo;
 use ropewalk::socket::{AF_INET, SOCK_STREAM, Socket, socketpair};
 use ropewalk::{Addr, Reactor};
 
-use crate::rig::{Call, Log, Script, ScriptedFactory, WATCHDOG};
+use crate::rig::{Call, Log, Script, WATCHDOG};
 use crate::{run, until_over};
 
 fn listener() -> (TcpListener, std::net::SocketAddr) {
@@ -236,6 +236,7 @@ fn small_answers_of_what_was_handed_over_leave_at_once() {
 #[cfg(unix)]
 mod unix {
     use super::*;
+    use crate::rig::ScriptedFactory;
     use rustix::fs::{OFlags, fcntl_getfl};
     use rustix::io::{FdFlags, fcntl_getfd, fcntl_setfd};
     use std::os::fd::{AsFd, OwnedFd};

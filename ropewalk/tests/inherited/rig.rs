@@ -8,5 +8,7 @@ mod relay;
 #[path = "../rig/script.rs"]
 mod script;
 
-pub use log::{Call, Kept, Log, WATCHDOG};
+#[cfg(unix)] // see `pairs`
+pub use log::Kept;
+pub use log::{Call, Log, WATCHDOG};
 pub use script::{Script, ScriptedClient, ScriptedFactory};
