@@ -75,7 +75,7 @@ fn files_that_are_not_there_and_certificates_that_are_to_be_made_are_said_before
     for (text, words) in [
         ("tls:0,cert=/nowhere/c.pem", "/nowhere/c.pem"),
         ("tls:0,cert=auto", "makes no certificates"),
-        ("tls:0", "shows a certificate"),
+        ("tls:0", "has to show a certificate"),
     ] {
         let error = parsed(text).listen(&reactor, || Echo).unwrap_err().to_string();
         assert!(error.contains(words), "{error}");
