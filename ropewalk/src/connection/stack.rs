@@ -253,9 +253,15 @@ impl Connection {
             stack.finishing += 1;
             let level = count - stack.finishing;
             let before = self.wire.len();
-            self.with_layer(level, context, |layer, below| layer.finish(below));
+            let mut let_go = false;
+            self.with_layer(level, context, |layer, below| {
+                let held = layer.pending();
+                layer.finish(below);
+                let_go = layer.pending() < held;
+            });
             let words = self.wire.len() - before;
-            if words > 0 {
+            // What it had held back was written above it, and is no word of its own.
+            if words > 0 && !let_go {
                 self.wire.rare().last_words += words;
             }
         }
