@@ -25,9 +25,9 @@
 //! ```
 //!
 //! Around it stand messages out of bytes ([`framing`]), layers between the wire and a protocol
-//! ([`policy`], and TLS with the feature `tls`), connections for futures ([`stream`]), one grammar
-//! for all addresses ([`endpoint`]), and finished protocols ([`service`]). [`socket`] and [`server`]
-//! are Python's socket object and its socketserver, for code that blocks.
+//! ([`policy`], and TLS with the feature `tls`), connections for futures ([`stream`]), one
+//! grammar for all addresses ([`endpoint`]), and finished protocols ([`service`]). [`socket`]
+//! and [`server`] are Python's socket object and its socketserver, for code that blocks.
 //!
 //! Nothing in this crate panics for bad input. It is never silent about a bound: each is
 //! in [`limits`], with what happens at it.
