@@ -10,6 +10,11 @@ mod clients;
 #[cfg(feature = "tls")] // its example is built with it
 mod encrypted;
 mod futures;
+// It shows how a protocol is tested: here its tests are run. (An example that cargo tests is not
+// built to be run as well.)
+#[path = "../../examples/own_protocol.rs"]
+#[allow(dead_code, reason = "its `main` is run as a program")]
+mod own_protocol;
 mod program;
 
 use program::{Program, example, has_twisted, python, python_as_written};
